@@ -1,0 +1,1 @@
+"""The project: settings, addresses, API router, health, schedules. It sees every app; no app imports it."""

@@ -1,0 +1,156 @@
+"""Settings from the environment, checked one by one: a wrong value stops the start with one sentence."""
+
+import os
+import secrets
+from pathlib import Path
+from urllib.parse import urlsplit
+
+import environ
+
+env = environ.Env()
+
+ON = {"1", "on", "true", "yes"}
+OFF = {"0", "off", "false", "no"}
+LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
+SECRET_KEY_LEAST = 32
+MODE_OWNER_ONLY = 0o600
+
+
+def refuse(sentence):
+    """Stop the start. SystemExit, because Django would wrap anything else in a traceback."""
+    raise SystemExit(f"BioLabs cannot start: {sentence}")
+
+
+def text(name, default=""):
+    value = env.str(name, default=default).strip()
+    if "\x00" in value or "\n" in value:
+        refuse(f"{name} must be one line of text.")
+    return value
+
+
+def flag(name, default):
+    value = text(name).lower()
+    if not value:
+        return default
+    if value not in ON | OFF:
+        refuse(f"{name} must be on or off, not {value!r}.")
+    return value in ON
+
+
+def whole(name, default, *, least, most):
+    """A whole number from `least` to `most`."""
+    value = text(name) or str(default)
+    if not value.isascii() or not value.isdigit() or not least <= int(value) <= most:
+        refuse(f"{name} must be a whole number from {least} to {most}, not {value!r}.")
+    return int(value)
+
+
+def choice(name, default, options):
+    value = text(name, default).lower() or default
+    if value not in options:
+        refuse(f"{name} must be one of {', '.join(options)}, not {value!r}.")
+    return value
+
+
+def address(name, default="", *, schemes=("https", "http")):
+    """A URL with one of these schemes and a host, without a slash at its end; empty when not set."""
+    value = (text(name) or default).rstrip("/")
+    if value:
+        try:
+            parts = urlsplit(value)
+            well_formed = parts.scheme in schemes and parts.hostname and (parts.port is None or parts.port)
+        except ValueError:
+            well_formed = False
+        if not well_formed:
+            refuse(f"{name} must be an address that begins with {' or '.join(f'{s}://' for s in schemes)}.")
+    return value
+
+
+def hosts(name, default):
+    names = [host.strip().lower() for host in text(name, ",".join(default)).split(",") if host.strip()]
+    if not names:
+        refuse(f"{name} must name at least one host, separated by commas.")
+    for host in names:
+        if "/" in host or " " in host:
+            refuse(f"{name} takes host names only, separated by commas, not {host!r}.")
+    return names
+
+
+def only_this_machine(names):
+    return all(name in LOOPBACK for name in names)
+
+
+def folder(name, default):
+    """A folder that exists afterwards and can be written."""
+    path = Path(text(name) or default).expanduser().resolve()
+    try:
+        path.mkdir(mode=0o750, parents=True, exist_ok=True)
+    except OSError as error:
+        refuse(f"{name} is {path}, and that folder cannot be made ({error.strerror}).")
+    if not os.access(path, os.R_OK | os.W_OK | os.X_OK):
+        refuse(f"{name} is {path}, and this user may not write there.")
+    return path
+
+
+def database(name, default):
+    """Django's settings for one SQLite or PostgreSQL database, with the options our transactions rely on."""
+    try:
+        config = env.db_url(name, default=default)
+    except Exception:
+        refuse(f"{name} must look like sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name.")
+    options = dict(config.get("OPTIONS", {}))
+    if config["ENGINE"] == "django.db.backends.sqlite3":
+        options |= {
+            # IMMEDIATE takes the write lock at BEGIN, so that "lock, then check" holds here too.
+            "transaction_mode": "IMMEDIATE",
+            "timeout": 20,
+            # recursive_triggers: INSERT OR REPLACE would slip past the delete triggers otherwise.
+            "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
+        }
+    elif config["ENGINE"] == "django.db.backends.postgresql":
+        # A frozen process must not keep an execution's lock for ever.
+        options.setdefault("options", "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s")
+    else:
+        refuse(f"{name} must name a SQLite or PostgreSQL database.")
+    if not config.get("NAME") or config["NAME"] == ":memory:":
+        refuse(f"{name} must name a database that outlives the process.")
+    return {**config, "OPTIONS": options, "ATOMIC_REQUESTS": False, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
+
+
+def email(name, default):
+    """Django's EMAIL_* settings, for example from smtp+tls://user:password@host:587."""
+    try:
+        config = env.email_url(name, default=default)
+    except Exception:
+        refuse(f"{name} must look like smtp+tls://user:password@host:587 or filemail:////folder.")
+    return {key: value for key, value in config.items() if key.startswith("EMAIL_") and value is not None}
+
+
+def secret_key(name, data_dir, *, may_make):
+    """The key of sessions and tokens; made on first run when the portal serves this machine only."""
+    value = text(name)
+    if value:
+        if len(value) < SECRET_KEY_LEAST:
+            refuse(f"{name} must have at least {SECRET_KEY_LEAST} characters.")
+        return value
+    if not may_make:
+        refuse(f"{name} must be set when ALLOWED_HOSTS names other hosts than this machine.")
+    return _kept_secret(data_dir / "secret_key")
+
+
+def _kept_secret(path):
+    if not path.exists():
+        draft = path.with_name(f".{path.name}.{os.getpid()}")
+        with os.fdopen(os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, MODE_OWNER_ONLY), "w") as file:
+            file.write(secrets.token_urlsafe(48))
+        try:
+            # Web server and worker start together: the first link wins, both read the same key.
+            os.link(draft, path)
+        except FileExistsError:
+            pass
+        finally:
+            draft.unlink()
+    try:
+        return path.read_text().strip()
+    except OSError as error:
+        refuse(f"the secret key in {path} cannot be read ({error.strerror}).")
