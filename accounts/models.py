@@ -1,0 +1,196 @@
+import uuid
+
+from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.models import PermissionsMixin
+from django.core.validators import RegexValidator
+from django.db import models
+from django.db.models import Q
+from django.db.models.functions import Lower
+from django.utils import timezone
+from knox.models import AbstractAuthToken
+
+from accounts.enums import MembershipRole, TokenScope
+
+SYSTEM_EMAIL = "system@biolabs.invalid"
+role_slug = RegexValidator(
+    r"^[a-z][a-z0-9_]{0,49}\Z", "A role is a slug: lower-case letters, digits and _, 50 characters at most."
+)
+
+
+class UserQuerySet(models.QuerySet):
+    def people(self):
+        """Everybody but the system user."""
+        return self.exclude(email=SYSTEM_EMAIL)
+
+    def active(self):
+        return self.people().filter(is_active=True)
+
+    def holding(self, role, team_id, now):
+        """Active people who hold `role` in the team or everywhere at `now`."""
+        grants = RoleGrant.objects.in_force(now).filter(role=role).filter(Q(team__isnull=True) | Q(team_id=team_id))
+        return self.active().filter(pk__in=grants.values("user_id"))
+
+
+class UserAccounts(BaseUserManager.from_queryset(UserQuerySet)):
+    def get_by_natural_key(self, email):
+        return self.get(email=(email or "").strip().lower())
+
+    def create_user(self, email, password=None, *, full_name="", **fields):
+        user = self.model(email=email.strip().lower(), full_name=full_name, **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email, password=None, **fields):
+        return self.create_user(email, password, is_admin=True, is_staff=True, is_superuser=True, **fields)
+
+    def system(self):
+        """The actor of sweeps and jobs; it cannot sign in."""
+        return self.get(email=SYSTEM_EMAIL)
+
+
+class User(AbstractBaseUser, PermissionsMixin):
+    """A person who signs in by e-mail. Deactivated, never deleted: records name them."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    email = models.EmailField("e-mail address", max_length=254, unique=True)
+    full_name = models.CharField(max_length=150)
+    is_active = models.BooleanField("active", default=True)
+    is_staff = models.BooleanField("may enter the admin", default=False)
+    is_admin = models.BooleanField("administrator", default=False)
+    must_change_password = models.BooleanField(default=False)
+    date_joined = models.DateTimeField(default=timezone.now)
+
+    objects = UserAccounts()
+
+    EMAIL_FIELD = "email"
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS = ["full_name"]
+
+    class Meta:
+        ordering = ["full_name", "email"]
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique_whatever_case")]
+
+    def __str__(self):
+        return self.full_name or self.email
+
+    def clean(self):
+        super().clean()
+        self.email = self.email.strip().lower()
+
+    @property
+    def printed_name(self):
+        """The name as records print it."""
+        return self.full_name or self.email
+
+    def get_full_name(self):
+        return self.printed_name
+
+    def get_short_name(self):
+        return self.printed_name.split(" ")[0]
+
+
+class Team(models.Model):
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=150, unique=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    members = models.ManyToManyField(User, through="Membership", related_name="teams")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class Membership(models.Model):
+    team = models.ForeignKey(Team, models.PROTECT, related_name="memberships")
+    user = models.ForeignKey(User, models.PROTECT, related_name="memberships")
+    role = models.CharField(max_length=10, choices=MembershipRole.choices, default=MembershipRole.MEMBER)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["team", "user"], name="membership_once_per_team")]
+
+    def __str__(self):
+        return f"{self.user} in {self.team}"
+
+
+class RoleGrantQuerySet(models.QuerySet):
+    def in_force(self, now):
+        return self.filter(revoked_at__isnull=True).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
+
+
+class RoleGrant(models.Model):
+    """A signing role of a person, in a team or (team empty) everywhere, until a date. Revoked, never deleted."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="role_grants")
+    role = models.CharField(max_length=50, validators=[role_slug])
+    team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="role_grants")
+    valid_until = models.DateTimeField(null=True, blank=True)
+    granted_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    revoked_at = models.DateTimeField(null=True, blank=True, editable=False)
+    revoked_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, editable=False, related_name="+")
+
+    objects = RoleGrantQuerySet.as_manager()
+
+    class Meta:
+        indexes = [models.Index(fields=["role", "team"], name="role_grant_role_team")]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(revoked_at__isnull=True, revoked_by__isnull=True)
+                | Q(revoked_at__isnull=False, revoked_by__isnull=False),
+                name="role_grant_revoked_at_with_by",
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.role} for {self.user}" + (f" in {self.team}" if self.team_id else "")
+
+
+class Notification(models.Model):
+    """Something a person should know. `kind` is a stable code; `url` a path inside the portal."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="notifications")
+    kind = models.CharField(max_length=60)
+    title = models.CharField(max_length=200)
+    body = models.TextField(blank=True)
+    url = models.CharField(max_length=300, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    read_at = models.DateTimeField(null=True, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["user", "read_at", "-created_at"], name="notification_unread")]
+
+    def __str__(self):
+        return self.title
+
+
+class ApiToken(AbstractAuthToken):
+    """A hashed, expiring bearer token with a name and a scope."""
+
+    name = models.CharField(max_length=100, blank=True)
+    scope = models.CharField(max_length=10, choices=TokenScope.choices, default=TokenScope.WRITE)
+    last_used_at = models.DateTimeField(null=True, blank=True)
+
+
+class IdempotencyKey(models.Model):
+    """The first answer to a POST that carried `Idempotency-Key`, so that a repeat answers the same."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="+")
+    key = models.CharField(max_length=200)
+    path = models.CharField(max_length=300)
+    body_digest = models.CharField(max_length=64)
+    response_status = models.PositiveSmallIntegerField()
+    response_body = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "path", "key"], name="idempotency_key_once")]
+
+    def __str__(self):
+        return self.key

@@ -1,0 +1,35 @@
+"""How `verify_ledger` walks timelines."""
+
+from experiments.models import Execution, ExecutionEvent
+from experiments.timeline import chain_id
+from ledger.canonical import rfc3339
+from ledger.chain import Chain
+
+
+def heads():
+    for pk, count, head in Execution.objects.order_by("pk").values_list("pk", "event_count", "head_hash").iterator():
+        yield chain_id(pk), count, head or None
+
+
+def rows(chain):
+    pk = chain.removeprefix("urn:uuid:")
+    return ExecutionEvent.objects.filter(execution_id=pk).order_by("sequence").iterator(chunk_size=1000)
+
+
+def mismatch(row, members):
+    """Why an event's columns disagree with its sealed text, or None."""
+    columns = {
+        "id": str(row.pk),
+        "execution": chain_id(row.execution_id),
+        "type": row.event_type,
+        "actor": {"id": str(row.actor_id), "name": row.actor_name},
+        "recorded_at": rfc3339(row.created_at),
+    }
+    differing = [name for name, value in columns.items() if members.get(name) != value]
+    occurred = rfc3339(row.occurred_at) if row.occurred_at else None
+    if members.get("occurred_at") != occurred:
+        differing.append("occurred_at")
+    return f"columns differ from the sealed text: {', '.join(differing)}" if differing else None
+
+
+TIMELINES = Chain(name="timeline", heads=heads, rows=rows, mismatch=mismatch)

@@ -1,0 +1,122 @@
+"""Frozen values: what a ladder is made from, before it runs."""
+
+import re
+from dataclasses import dataclass, field
+
+from ledger.canonical import canonical_text, plain, sha256_text
+from ledger.errors import Invalid
+
+ROLE = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
+MAX_STAGES = 200
+MAX_SLA_HOURS = 8760  # a year
+DEFAULT_ROLE = "approver"
+STAGE_KEYS = {"name", "required_role", "assignee_id", "delegate_id", "sla_hours", "metadata"}
+
+
+@dataclass(frozen=True)
+class StageBlueprint:
+    """One stage. Ids are strings; `sla_hours` is in hours or None for no deadline."""
+
+    name: str
+    required_role: str
+    sla_hours: int | None = None
+    assignee_id: str | None = None
+    delegate_id: str | None = None
+    metadata: dict = field(default_factory=dict)
+
+    def members(self):
+        return {name: getattr(self, name) for name in sorted(STAGE_KEYS)}
+
+
+@dataclass(frozen=True)
+class LadderBlueprint:
+    """A ladder as it will run. `source`: `default`, `ad_hoc` or `snapshot` (then the snapshot fields are set)."""
+
+    stages: tuple
+    name: str = "Approval"
+    source: str = "default"
+    snapshot_id: str | None = None
+    template_id: str | None = None
+    template_key: str | None = None
+    template_version: int | None = None
+
+    def members(self):
+        return {
+            "schema": "biolabs-ladder/1",
+            "name": self.name,
+            "source": self.source,
+            "snapshot_id": self.snapshot_id,
+            "template_id": self.template_id,
+            "template_key": self.template_key,
+            "template_version": self.template_version,
+            "stages": [stage.members() for stage in self.stages],
+        }
+
+    def text(self):
+        return canonical_text(self.members())
+
+    def digest(self):
+        return sha256_text(self.text())
+
+
+DEFAULT_LADDER = LadderBlueprint(stages=(StageBlueprint(name="Approval", required_role=DEFAULT_ROLE),))
+
+
+def ad_hoc_ladder(stages, *, field="approval_stages"):
+    """A ladder from a request's `approval_stages`. Raises Invalid naming every wrong stage and field.
+
+    Who the ids name, and whether they hold the role, is for approvals to check.
+    """
+    if not isinstance(stages, list) or not stages:
+        raise Invalid.field(field, "Give at least one approval stage.", "required")
+    if len(stages) > MAX_STAGES:
+        raise Invalid.field(field, f"A ladder has {MAX_STAGES} stages at most.", "too_many")
+    errors, parsed = [], []
+    for number, entry in enumerate(stages):
+        stage, faults = _stage(entry, number, field)
+        errors += faults
+        parsed.append(stage)
+    if errors:
+        raise Invalid(errors[0]["detail"], errors=errors)
+    return LadderBlueprint(stages=tuple(parsed), name="Ad-hoc ladder", source="ad_hoc")
+
+
+def _stage(entry, number, prefix):
+    where, faults = f"{prefix}.{number}", []
+
+    def fault(key, detail, code="invalid"):
+        faults.append({"field": f"{where}.{key}" if key else where, "code": code, "detail": f"Stage {number + 1}: {detail}"})
+
+    if not isinstance(entry, dict):
+        fault("", "must be an object.")
+        return None, faults
+    for key in sorted(set(entry) - STAGE_KEYS):
+        fault(str(key)[:60], "is not a field of a stage.", "unknown_field")
+    role = entry.get("required_role")
+    if not isinstance(role, str) or not ROLE.match(role):
+        fault("required_role", "needs a role: lower-case letters, digits and _.", "required" if role is None else "invalid")
+    hours = entry.get("sla_hours")
+    if hours is not None and (isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= MAX_SLA_HOURS):
+        fault("sla_hours", f"the time limit is 1 to {MAX_SLA_HOURS} whole hours.")
+    name = entry.get("name") or f"Stage {number + 1}"
+    if not isinstance(name, str) or len(name) > 200 or "\n" in name or "\x00" in name:
+        fault("name", "the name is one line of 200 characters at most.")
+    metadata = entry.get("metadata") or {}
+    if not isinstance(metadata, dict):
+        fault("metadata", "must be an object.")
+    for key in ("assignee_id", "delegate_id"):
+        if entry.get(key) is not None and not isinstance(entry[key], str):
+            fault(key, "must be a user's id.")
+    if faults:
+        return None, faults
+    return (
+        StageBlueprint(
+            name=name,
+            required_role=role,
+            sla_hours=hours,
+            assignee_id=entry.get("assignee_id") or None,
+            delegate_id=entry.get("delegate_id") or None,
+            metadata=plain(metadata),
+        ),
+        faults,
+    )

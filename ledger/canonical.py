@@ -1,0 +1,76 @@
+"""Canonical JSON (RFC 8785): the only form that is hashed or signed."""
+
+import hashlib
+import json
+from datetime import UTC, date, datetime
+from uuid import UUID
+
+import rfc8785
+
+from ledger.errors import Invalid
+
+MAX_DEPTH = 32
+SAFE_INTEGER = 2**53 - 1
+
+
+def canonical_text(value):
+    """The RFC 8785 text of a JSON value; times, dates and UUIDs are written as strings.
+
+    Raises Invalid for what has no canonical form (NaN, lone surrogates, NUL, integers beyond 2^53, too deep).
+    """
+    try:
+        return rfc8785.dumps(plain(value)).decode("utf-8")
+    except (rfc8785.CanonicalizationError, UnicodeError) as error:
+        raise Invalid(f"This value has no canonical form: {error}", code="not_canonical") from error
+
+
+def plain(value, depth=0):
+    """The same value made of dict, list, str, int, float, bool and None only."""
+    if depth > MAX_DEPTH:
+        raise Invalid(f"JSON may be nested {MAX_DEPTH} levels deep at most.", code="too_deep")
+    if isinstance(value, dict):
+        return {_key(key): plain(member, depth + 1) for key, member in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [plain(member, depth + 1) for member in value]
+    if value is None or isinstance(value, (bool, float)):
+        return value
+    if isinstance(value, int):
+        if abs(value) > SAFE_INTEGER:
+            raise Invalid("Integers must lie within ±(2^53 - 1).", code="unsafe_integer")
+        return value
+    if isinstance(value, datetime):
+        return rfc3339(value)
+    if isinstance(value, (date, UUID)):
+        return str(value)
+    return _text(str(value))
+
+
+def _key(key):
+    return _text(key if isinstance(key, str) else str(key))
+
+
+def _text(text):
+    # PostgreSQL cannot store NUL; a lone surrogate has no UTF-8 form.
+    if "\x00" in text:
+        raise Invalid("Text must not contain the NUL character.", code="nul_character")
+    return str(text)
+
+
+def rfc3339(moment):
+    """UTC with six decimals and `Z`: one spelling a moment, so that texts compare and hash alike."""
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def sha256_text(text):
+    """Hex SHA-256 over the UTF-8 bytes of a text."""
+    return hashlib.sha256(text.encode("utf-8")).hexdigest()
+
+
+def digest(value):
+    """Hex SHA-256 over the canonical JSON of a value."""
+    return sha256_text(canonical_text(value))
+
+
+def loads(text):
+    """Parse a stored canonical text."""
+    return json.loads(text)

@@ -1,0 +1,90 @@
+"""Hash chains: each row's canonical text names the digest of the row before it."""
+
+from dataclasses import dataclass
+
+from ledger.canonical import canonical_text, loads, sha256_text
+
+GENESIS_PREFIX = "biolabs-chain-v1\n"
+
+
+def genesis(chain_id):
+    """The digest the first row of a chain links to: SHA-256 of `biolabs-chain-v1`, LF, the chain's id."""
+    return sha256_text(GENESIS_PREFIX + chain_id)
+
+
+@dataclass(frozen=True)
+class Link:
+    """A row's canonical text and its digest."""
+
+    body: str
+    hash: str
+
+
+def link(members, *, previous_hash):
+    """Seal a row: `members` (JSON values) plus `prev` as canonical text, and its SHA-256."""
+    body = canonical_text({**members, "prev": previous_hash})
+    return Link(body=body, hash=sha256_text(body))
+
+
+@dataclass(frozen=True)
+class Fault:
+    """The first row of a chain that does not fit, and why."""
+
+    chain: str
+    sequence: int
+    row: str
+    reason: str
+
+    def __str__(self):
+        return f"{self.chain} row {self.sequence} ({self.row}): {self.reason}"
+
+
+@dataclass(frozen=True)
+class Chain:
+    """A family of chains that `verify_ledger` walks.
+
+    `heads()` yields (chain id, expected count, expected head digest or None); `rows(chain id)` yields records
+    in order; `mismatch(row, members)` answers why a row's columns disagree with its sealed text, or None.
+    """
+
+    name: str
+    heads: object
+    rows: object
+    mismatch: object
+
+
+REGISTRY = {}
+
+
+def register(chain):
+    """Called by an app's `ready`; registering a name again replaces it."""
+    REGISTRY[chain.name] = chain
+
+
+def first_fault(chain, chain_id, *, count, head):
+    """Walk one chain in bounded memory; the first Fault, or None when every row fits."""
+    expected, position, name = genesis(chain_id), 0, f"{chain.name} {chain_id}"
+    for row in chain.rows(chain_id):
+        position += 1
+        reason = _row_fault(chain, row, position, expected)
+        if reason:
+            return Fault(name, position, str(row.pk), reason)
+        expected = row.hash
+    if count is not None and position != count:
+        return Fault(name, position + 1, "-", f"{count} rows expected, {position} found")
+    if head is not None and head != expected:
+        return Fault(name, position, "-", f"head is {expected}, {head} expected")
+    return None
+
+
+def _row_fault(chain, row, position, expected):
+    if row.sequence != position:
+        return f"sequence is {row.sequence}, {position} expected"
+    if row.previous_hash != expected:
+        return "does not link to the row before"
+    if sha256_text(row.body) != row.hash:
+        return "the text was changed after it was sealed"
+    members = loads(row.body)
+    if members.get("prev") != expected or members.get("seq") != position:
+        return "the sealed text names another place in the chain"
+    return chain.mismatch(row, members)
