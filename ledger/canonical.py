@@ -72,5 +72,11 @@ def digest(value):
 
 
 def loads(text):
-    """Parse a stored canonical text."""
-    return json.loads(text)
+    """Parse a stored canonical text; writing the result again gives the same text."""
+    return json.loads(text, parse_int=_number)
+
+
+def _number(digits):
+    # RFC 8785 writes a float such as 1e16 without an exponent; it must stay a float.
+    number = int(digits)
+    return number if abs(number) <= SAFE_INTEGER else float(digits)

@@ -5,6 +5,7 @@ import uuid
 from django.db import models
 from django.utils import timezone
 
+from ledger import triggers
 from ledger.errors import TransitionDenied
 
 
@@ -69,3 +70,6 @@ class Checkpoint(Record):
 
     def __str__(self):
         return f"{self.chain} #{self.sequence}"
+
+
+triggers.append_only(Checkpoint)
