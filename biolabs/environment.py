@@ -12,6 +12,10 @@ env = environ.Env()
 ON = {"1", "on", "true", "yes"}
 OFF = {"0", "off", "false", "no"}
 LOOPBACK = {"localhost", "127.0.0.1", "[::1]", "::1"}
+SQLITE = "django.db.backends.sqlite3"
+POSTGRESQL = "django.db.backends.postgresql"
+DATABASE_LOOKS_LIKE = "sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name"
+EMAIL_LOOKS_LIKE = "smtp+tls://user:password@host:587 or filemail:////folder"
 SECRET_KEY_LEAST = 32
 MODE_OWNER_ONLY = 0o600
 
@@ -58,7 +62,8 @@ def address(name, default="", *, schemes=("https", "http")):
     if value:
         try:
             parts = urlsplit(value)
-            well_formed = parts.scheme in schemes and parts.hostname and (parts.port is None or parts.port)
+            well_formed = parts.scheme in schemes and (parts.hostname or parts.scheme == "unix")
+            well_formed = well_formed and (parts.port is None or parts.port > 0)
         except ValueError:
             well_formed = False
         if not well_formed:
@@ -92,14 +97,12 @@ def folder(name, default):
     return path
 
 
-def database(name, default):
+def database(name, sqlite_file):
     """Django's settings for one SQLite or PostgreSQL database, with the options our transactions rely on."""
-    try:
-        config = env.db_url(name, default=default)
-    except Exception:
-        refuse(f"{name} must look like sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name.")
+    # Not through a URL: a folder's name may hold any character.
+    config = _parsed(name, env.db_url, DATABASE_LOOKS_LIKE) or {"ENGINE": SQLITE, "NAME": str(sqlite_file)}
     options = dict(config.get("OPTIONS", {}))
-    if config["ENGINE"] == "django.db.backends.sqlite3":
+    if config.get("ENGINE") == SQLITE:
         options |= {
             # IMMEDIATE takes the write lock at BEGIN, so that "lock, then check" holds here too.
             "transaction_mode": "IMMEDIATE",
@@ -107,23 +110,32 @@ def database(name, default):
             # recursive_triggers: INSERT OR REPLACE would slip past the delete triggers otherwise.
             "init_command": "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL; PRAGMA recursive_triggers=ON;",
         }
-    elif config["ENGINE"] == "django.db.backends.postgresql":
+    elif config.get("ENGINE") == POSTGRESQL:
         # A frozen process must not keep an execution's lock for ever.
         options.setdefault("options", "-c lock_timeout=20s -c idle_in_transaction_session_timeout=60s")
     else:
-        refuse(f"{name} must name a SQLite or PostgreSQL database.")
+        refuse(f"{name} must look like {DATABASE_LOOKS_LIKE}.")
     if not config.get("NAME") or config["NAME"] == ":memory:":
         refuse(f"{name} must name a database that outlives the process.")
     return {**config, "OPTIONS": options, "ATOMIC_REQUESTS": False, "CONN_MAX_AGE": 60, "CONN_HEALTH_CHECKS": True}
 
 
-def email(name, default):
-    """Django's EMAIL_* settings, for example from smtp+tls://user:password@host:587."""
-    try:
-        config = env.email_url(name, default=default)
-    except Exception:
-        refuse(f"{name} must look like smtp+tls://user:password@host:587 or filemail:////folder.")
+def email(name, outbox):
+    """Django's EMAIL_* settings, for example from smtp+tls://user:password@host:587; else files in `outbox`."""
+    config = _parsed(name, env.email_url, EMAIL_LOOKS_LIKE)
+    if not config:
+        return {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend", "EMAIL_FILE_PATH": str(outbox)}
     return {key: value for key, value in config.items() if key.startswith("EMAIL_") and value is not None}
+
+
+def _parsed(name, parse, looks_like):
+    if not text(name):
+        return None
+    try:
+        return parse(name)
+    except Exception:
+        # The parser's own words may repeat the password.
+        refuse(f"{name} must look like {looks_like}.")
 
 
 def secret_key(name, data_dir, *, may_make):

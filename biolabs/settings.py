@@ -111,7 +111,7 @@ TEMPLATES = [
 ]
 
 # --- Database, cache, queue -----------------------------------------------------------------------------------------
-DATABASES = {"default": given.database("DATABASE_URL", f"sqlite:///{DATA_DIR / 'biolabs.sqlite3'}")}
+DATABASES = {"default": given.database("DATABASE_URL", DATA_DIR / "biolabs.sqlite3")}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 REDIS_URL = given.address("REDIS_URL", schemes=("redis", "rediss", "unix"))
@@ -265,7 +265,7 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
-vars().update(given.email("EMAIL_URL", f"filemail:///{DATA_DIR / 'mail'}"))
+vars().update(given.email("EMAIL_URL", DATA_DIR / "mail"))
 DEFAULT_FROM_EMAIL = given.text("EMAIL_FROM", "BioLabs <biolabs@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
 
