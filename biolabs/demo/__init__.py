@@ -1,0 +1,1 @@
+"""The demonstration laboratory: believable people, protocols and runs for an empty database."""
