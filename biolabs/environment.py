@@ -32,7 +32,7 @@ def text(name, default=""):
     return value
 
 
-def flag(name, default):
+def flag(name, *, default):
     value = text(name).lower()
     if not value:
         return default

@@ -14,7 +14,7 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 DATA_DIR = given.folder("BIOLABS_DATA_DIR", BASE_DIR / "var")
 PORT = given.whole("PORT", 8000, least=1, most=65535)
 WEB_CONCURRENCY = given.whole("WEB_CONCURRENCY", 2, least=1, most=64)
-DEBUG = given.flag("DEBUG", False)
+DEBUG = given.flag("DEBUG", default=False)
 ALLOWED_HOSTS = given.hosts("ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
 ON_THIS_MACHINE_ONLY = given.only_this_machine(ALLOWED_HOSTS)
 if DEBUG and not ON_THIS_MACHINE_ONLY:
@@ -28,8 +28,8 @@ if not SITE_URL:
 TRUSTED_PROXIES = given.whole("TRUSTED_PROXIES", 0, least=0, most=10)
 
 # --- Rules of the house ---------------------------------------------------------------------------------------------
-SEPARATION_OF_DUTIES = given.flag("SEPARATION_OF_DUTIES", True)
-SIGNATURE_REAUTHENTICATION = given.flag("SIGNATURE_REAUTHENTICATION", True)
+SEPARATION_OF_DUTIES = given.flag("SEPARATION_OF_DUTIES", default=True)
+SIGNATURE_REAUTHENTICATION = given.flag("SIGNATURE_REAUTHENTICATION", default=True)
 RETENTION_DAYS = given.whole("RETENTION_DAYS", 3650, least=1, most=36500)
 UPLOAD_MAX_BYTES = given.whole("UPLOAD_MAX_BYTES", 1024**3, least=1, most=1024**5)
 PACKAGING_MAX_ATTEMPTS = given.whole("PACKAGING_MAX_ATTEMPTS", 5, least=1, most=100)
@@ -120,7 +120,11 @@ CACHES = {
     "default": (
         {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": REDIS_URL, "KEY_PREFIX": "biolabs"}
         if REDIS_URL
-        else {"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "biolabs_cache"}
+        else {
+            "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+            "LOCATION": "biolabs_cache",
+            "OPTIONS": {"MAX_ENTRIES": 100_000},  # past it, entries are dropped at random: throttles too
+        }
     ),
     # django-q2 writes its statistics every half second; they may stay in the process.
     "queue": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache", "LOCATION": "queue"},
@@ -157,9 +161,9 @@ AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.CommonPasswordValidator"},
     {"NAME": "django.contrib.auth.password_validation.NumericPasswordValidator"},
 ]
-LOGIN_URL = "account_login"
+LOGIN_URL = "sign_in"
 LOGIN_REDIRECT_URL = "/"
-LOGOUT_REDIRECT_URL = "account_login"
+LOGOUT_REDIRECT_URL = "sign_in"
 
 ACCOUNT_LOGIN_METHODS = {"email"}
 ACCOUNT_USER_MODEL_USERNAME_FIELD = None
