@@ -31,6 +31,7 @@ def url():
 
 def _start():
     folder = Path(tempfile.mkdtemp(prefix="biolabs-postgresql-"))
+    atexit.register(_remove, folder, os.getpid())
     owner = _owner()
     programs = _programs(folder, owner)
     if owner:
@@ -58,7 +59,7 @@ def _start():
             preexec_fn=_die_with_parent,
             **owner,
         )
-    atexit.register(_stop, server, folder, os.getpid())
+    atexit.register(_stop, server, os.getpid())
     _wait_until_ready(server, data / "postmaster.pid", log)
     return f"postgresql://postgres@/postgres?host={folder}"
 
@@ -77,7 +78,11 @@ def _programs(folder, owner):
     reachable = subprocess.run(["test", "-x", installed / "bin" / "postgres"], **owner)
     if reachable.returncode == 0:
         return installed / "bin"
-    return shutil.copytree(installed, folder / "programs", symlinks=True) / "bin"
+    # The programs find their libraries by their place beside the package.
+    libraries = package.with_name(f"{package.name}.libs")
+    if libraries.exists():
+        shutil.copytree(libraries, folder / libraries.name, symlinks=True)
+    return shutil.copytree(installed, folder / package.name / installed.name, symlinks=True) / "bin"
 
 
 def _die_with_parent():
@@ -95,9 +100,12 @@ def _wait_until_ready(server, pid_file, log):
     sys.exit(f"The PostgreSQL of the tests did not start:\n{log.read_text()}")
 
 
-def _stop(server, folder, owner_pid):
-    if os.getpid() != owner_pid:  # a forked child must not stop its parent's server
-        return
-    server.send_signal(signal.SIGQUIT)
-    server.wait()
-    shutil.rmtree(folder, ignore_errors=True)
+def _stop(server, owner_pid):
+    if os.getpid() == owner_pid:  # a forked child must not stop its parent's server
+        server.send_signal(signal.SIGQUIT)
+        server.wait()
+
+
+def _remove(folder, owner_pid):
+    if os.getpid() == owner_pid:
+        shutil.rmtree(folder, ignore_errors=True)
