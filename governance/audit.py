@@ -1,0 +1,93 @@
+"""The lock and the pen of a template family, like `experiments.timeline` for a run."""
+
+import uuid
+from contextlib import contextmanager
+
+from django.db import transaction
+from django.utils import timezone
+
+from governance.enums import AUDIT_DETAILS, AuditAction
+from governance.models import TemplateAuditLog, TemplateFamily
+from ledger.canonical import rfc3339
+from ledger.chain import Chain, genesis, link
+
+
+def chain_id(family_id):
+    return f"urn:uuid:{family_id}"
+
+
+class AuditLog:
+    """Held by `locked_family`; `family` is the locked, fresh row."""
+
+    def __init__(self, family):
+        self.family = family
+        self.now = timezone.now()
+
+    def record(self, action, *, by, template, **details):
+        """Append one entry; `details` are pinned per action in `governance.enums.AUDIT_DETAILS`."""
+        wanted = AUDIT_DETAILS[AuditAction(action)]
+        if set(details) != wanted:
+            raise ValueError(f"{action}: details {sorted(details)} differ from {sorted(wanted)}")
+        family, entry_id = self.family, uuid.uuid4()
+        previous = family.audit_head or genesis(chain_id(family.pk))
+        sealed = link(
+            {
+                "v": 1,
+                "id": str(entry_id),
+                "family": chain_id(family.pk),
+                "seq": family.audit_count + 1,
+                "action": str(action),
+                "actor": {"id": str(by.pk), "name": by.printed_name},
+                "recorded_at": rfc3339(self.now),
+                "details": details,
+            },
+            previous_hash=previous,
+        )
+        entry = TemplateAuditLog.objects.create(
+            id=entry_id,
+            family=family,
+            template=template,
+            sequence=family.audit_count + 1,
+            action=action,
+            actor=by,
+            actor_name=by.printed_name,
+            created_at=self.now,
+            body=sealed.body,
+            previous_hash=previous,
+            hash=sealed.hash,
+        )
+        family.audit_count, family.audit_head = entry.sequence, entry.hash
+        family.save(update_fields=["audit_count", "audit_head"])
+        return entry
+
+
+@contextmanager
+def locked_family(family_id):
+    """Lock a family's row, once and first. Lock order: an execution's row before a family's."""
+    with transaction.atomic():
+        yield AuditLog(TemplateFamily.objects.select_for_update().get(pk=family_id))
+
+
+def _heads():
+    for pk, count, head in TemplateFamily.objects.order_by("pk").values_list("pk", "audit_count", "audit_head"):
+        yield chain_id(pk), count, head or None
+
+
+def _rows(chain):
+    pk = chain.removeprefix("urn:uuid:")
+    return TemplateAuditLog.objects.filter(family_id=pk).order_by("sequence").iterator(chunk_size=1000)
+
+
+def _mismatch(row, members):
+    columns = {
+        "id": str(row.pk),
+        "family": chain_id(row.family_id),
+        "action": row.action,
+        "actor": {"id": str(row.actor_id), "name": row.actor_name},
+        "recorded_at": rfc3339(row.created_at),
+    }
+    differing = [name for name, value in columns.items() if members.get(name) != value]
+    return f"columns differ from the sealed text: {', '.join(differing)}" if differing else None
+
+
+AUDIT_LOGS = Chain(name="templates", heads=_heads, rows=_rows, mismatch=_mismatch)
