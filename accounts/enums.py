@@ -12,3 +12,40 @@ class TokenScope(models.TextChoices):
 
     READ = "read", "Read"
     WRITE = "write", "Read and write"
+
+
+class AccountAction(models.TextChoices):
+    """What the accounts' audit trail records; each name with the payload keys it carries."""
+
+    SIGNED_IN = "account.signed_in", "Signed in"
+    SIGNED_OUT = "account.signed_out", "Signed out"
+    SIGN_IN_FAILED = "account.sign_in_failed", "Sign-in failed"
+    SIGNATURE_PASSWORD_FAILED = "account.signature_password_failed", "Wrong password when asked again"
+    LOCKED = "account.locked", "Locked after wrong passwords"
+    UNLOCKED = "account.unlocked", "Unlocked"
+    USER_CREATED = "user.created", "User created"
+    USER_CHANGED = "user.changed", "User changed"
+    PASSWORD_CHANGED = "user.password_changed", "Password changed"
+    PASSWORD_RESET = "user.password_reset", "Password set by an administrator"
+    TEAM_CREATED = "team.created", "Team created"
+    MEMBER_ADDED = "team.member_added", "Member added"
+    MEMBER_CHANGED = "team.member_changed", "Member's role in the team changed"
+    MEMBER_REMOVED = "team.member_removed", "Member removed"
+    ROLE_GRANTED = "role.granted", "Role granted"
+    ROLE_REVOKED = "role.revoked", "Role revoked"
+    TOKEN_CREATED = "token.created", "API token created"
+    TOKEN_REVOKED = "token.revoked", "API token revoked"
+
+
+PAYLOAD_KEYS = {
+    AccountAction.USER_CREATED: {"email", "full_name", "is_active", "is_admin"},
+    AccountAction.USER_CHANGED: {"changes"},
+    AccountAction.TEAM_CREATED: {"team_id", "name"},
+    AccountAction.MEMBER_ADDED: {"team_id", "role"},
+    AccountAction.MEMBER_CHANGED: {"team_id", "before", "role"},
+    AccountAction.MEMBER_REMOVED: {"team_id", "role"},
+    AccountAction.ROLE_GRANTED: {"grant_id", "role", "team_id", "valid_until"},
+    AccountAction.ROLE_REVOKED: {"grant_id", "role", "team_id"},
+    AccountAction.TOKEN_CREATED: {"token", "name", "scope", "expires_at"},
+    AccountAction.TOKEN_REVOKED: {"token", "name"},
+}

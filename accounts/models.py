@@ -1,6 +1,7 @@
 import uuid
 
 from django.contrib.auth.base_user import AbstractBaseUser, BaseUserManager
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import PermissionsMixin
 from django.core.validators import RegexValidator
 from django.db import models
@@ -9,7 +10,10 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from knox.models import AbstractAuthToken
 
-from accounts.enums import MembershipRole, TokenScope
+from accounts.enums import AccountAction, MembershipRole, TokenScope
+from ledger import triggers
+from ledger.canonical import loads
+from ledger.models import Record
 
 SYSTEM_EMAIL = "system@biolabs.invalid"
 role_slug = RegexValidator(
@@ -24,6 +28,15 @@ class UserQuerySet(models.QuerySet):
 
     def active(self):
         return self.people().filter(is_active=True)
+
+    def visible_to(self, user):
+        """Oneself, people of one's teams, and who holds a role there or everywhere; administrators see all."""
+        if user.is_admin:
+            return self.people()
+        teams = user.memberships.values("team_id")
+        members = Membership.objects.filter(team__in=teams).values("user_id")
+        grants = RoleGrant.objects.in_force(timezone.now()).filter(Q(team__isnull=True) | Q(team__in=teams))
+        return self.people().filter(Q(pk=user.pk) | Q(pk__in=members) | Q(pk__in=grants.values("user_id")))
 
     def holding(self, role, team_id, now):
         """Active people who hold `role` in the team or everywhere at `now`."""
@@ -45,8 +58,9 @@ class UserAccounts(BaseUserManager.from_queryset(UserQuerySet)):
         return self.create_user(email, password, is_admin=True, is_staff=True, is_superuser=True, **fields)
 
     def system(self):
-        """The actor of sweeps and jobs; it cannot sign in."""
-        return self.get(email=SYSTEM_EMAIL)
+        """The actor of sweeps and jobs; it cannot sign in. Made by a migration, and again should it be missing."""
+        unusable = {"full_name": "BioLabs", "is_active": False, "password": make_password(None)}
+        return self.get_or_create(email=SYSTEM_EMAIL, defaults=unusable)[0]
 
 
 class User(AbstractBaseUser, PermissionsMixin):
@@ -90,11 +104,19 @@ class User(AbstractBaseUser, PermissionsMixin):
         return self.printed_name.split(" ")[0]
 
 
+class TeamQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """The user's teams; administrators see all."""
+        return self if user.is_admin else self.filter(pk__in=user.memberships.values("team_id"))
+
+
 class Team(models.Model):
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     name = models.CharField(max_length=150, unique=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="teams")
+
+    objects = TeamQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]
@@ -117,6 +139,10 @@ class Membership(models.Model):
 
 
 class RoleGrantQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """Administrators see all grants, others their own."""
+        return self if user.is_admin else self.filter(user=user)
+
     def in_force(self, now):
         return self.filter(revoked_at__isnull=True).filter(Q(valid_until__isnull=True) | Q(valid_until__gt=now))
 
@@ -150,6 +176,15 @@ class RoleGrant(models.Model):
         return f"{self.role} for {self.user}" + (f" in {self.team}" if self.team_id else "")
 
 
+class NotificationQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """Everybody's own, for administrators too."""
+        return self.filter(user=user)
+
+    def unread(self):
+        return self.filter(read_at__isnull=True)
+
+
 class Notification(models.Model):
     """Something a person should know. `kind` is a stable code; `url` a path inside the portal."""
 
@@ -161,6 +196,8 @@ class Notification(models.Model):
     url = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     read_at = models.DateTimeField(null=True, blank=True)
+
+    objects = NotificationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
@@ -194,3 +231,31 @@ class IdempotencyKey(models.Model):
 
     def __str__(self):
         return self.key
+
+
+class AccountEvent(Record):
+    """One line of the accounts' audit trail. `actor` is empty only for a sign-in with an unknown address."""
+
+    # No choices: a new action must not alter the table (SQLite would drop its triggers).
+    action = models.CharField(max_length=60)
+    actor = models.ForeignKey(User, models.PROTECT, null=True, related_name="+")
+    actor_name = models.CharField(max_length=254, blank=True)
+    about = models.ForeignKey(User, models.PROTECT, null=True, related_name="account_events")
+    about_name = models.CharField(max_length=254, blank=True)
+    address = models.CharField(max_length=64, blank=True)
+    body = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        indexes = [models.Index(fields=["about", "-created_at"], name="account_event_about")]
+
+    def __str__(self):
+        return f"{AccountAction(self.action).label}: {self.about_name}"
+
+    @property
+    def payload(self):
+        return loads(self.body)
+
+
+triggers.append_only(AccountEvent)
