@@ -46,7 +46,8 @@ class ApprovalLadder(models.Model):
     class Meta:
         constraints = [
             models.CheckConstraint(
-                condition=Q(status="pending", closed_at__isnull=True) | (~Q(status="pending") & Q(closed_at__isnull=False)),
+                condition=Q(status="pending", closed_at__isnull=True)
+                | (~Q(status="pending") & Q(closed_at__isnull=False)),
                 name="ladder_closed_at_with_outcome",
             )
         ]

@@ -2,6 +2,7 @@
 
 from approvals.enums import LADDER_MOVES, STAGE_MOVES
 from experiments.enums import EXECUTION_MOVES, STEP_MOVES
+from governance.enums import TEMPLATE_MOVES
 from narratives.enums import PACKAGE_MOVES
 
 MACHINES = {
@@ -10,8 +11,12 @@ MACHINES = {
     "Approval ladder": LADDER_MOVES,
     "Approval stage": STAGE_MOVES,
     "Package": PACKAGE_MOVES,
+    "Workflow template": TEMPLATE_MOVES,
 }
-HEAD = "# State machines\n\nDrawn by `manage.py state_diagrams` from the tables in each app's `enums.py`. Do not edit by hand.\n"
+HEAD = (
+    "# State machines\n\n"
+    "Drawn by `manage.py state_diagrams` from the tables in each app's `enums.py`. Do not edit by hand.\n"
+)
 
 
 def document():

@@ -121,7 +121,8 @@ class FrozenEvidence(Record):
         verbose_name_plural = "frozen evidence"
         constraints = [
             models.CheckConstraint(
-                condition=Q(evidence_type="file", file__isnull=False) | (~Q(evidence_type="file") & Q(file__isnull=True)),
+                condition=Q(evidence_type="file", file__isnull=False)
+                | (~Q(evidence_type="file") & Q(file__isnull=True)),
                 name="frozen_evidence_file_only_for_files",
             )
         ]

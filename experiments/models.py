@@ -9,7 +9,7 @@ from accounts.models import RoleGrant, Team, role_slug
 from experiments.enums import ExecutionStatus, InventoryStatus, StepStatus
 from ledger import triggers
 from ledger.canonical import loads
-from ledger.models import ChainedRecord
+from ledger.models import ChainedRecord, Record
 
 USER = settings.AUTH_USER_MODEL
 
@@ -127,10 +127,7 @@ class ExecutionQuerySet(models.QuerySet):
             Exists(grants.filter(Q(team__isnull=True) | Q(team=OuterRef("execution__protocol__team"))))
         )
         return self.filter(
-            Q(run_by=user)
-            | Q(protocol__team__in=user.memberships.values("team_id"))
-            | Exists(named)
-            | Exists(by_role)
+            Q(run_by=user) | Q(protocol__team__in=user.memberships.values("team_id")) | Exists(named) | Exists(by_role)
         )
 
 
@@ -173,7 +170,7 @@ class ExecutionAccess(models.Model):
 
     execution = models.ForeignKey(Execution, models.PROTECT, related_name="access")
     user = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="execution_access")
-    role = models.CharField(max_length=50, null=True, blank=True, validators=[role_slug])  # noqa: DJ001 null: no role
+    role = models.CharField(max_length=50, null=True, blank=True, validators=[role_slug])
     reason = models.CharField(max_length=60)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
@@ -207,6 +204,23 @@ class ExecutionStep(models.Model):
         return f"Step {self.index + 1}: {self.instruction[:60]}"
 
 
+class GrantedApproval(Record):
+    """An approval a step's gate asks for (`required_approvals`), and who granted it."""
+
+    execution = models.ForeignKey(Execution, models.PROTECT, related_name="granted_approvals")
+    name = models.CharField(max_length=100)
+    granted_by = models.ForeignKey(USER, models.PROTECT, related_name="+")
+    granted_by_name = models.CharField(max_length=254)
+    granted_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ["granted_at", "id"]
+        constraints = [models.UniqueConstraint(fields=["execution", "name"], name="approval_granted_once")]
+
+    def __str__(self):
+        return f"{self.name}, granted by {self.granted_by_name}"
+
+
 class ExecutionEvent(ChainedRecord):
     """One entry of a run's history. Columns serve queries; `body` is what was sealed (`experiments.timeline`)."""
 
@@ -234,4 +248,4 @@ class ExecutionEvent(ChainedRecord):
         return loads(self.body)["payload"]
 
 
-triggers.append_only(ExecutionEvent)
+triggers.append_only(ExecutionEvent, GrantedApproval)

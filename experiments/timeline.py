@@ -83,8 +83,8 @@ def locked_timeline(execution_id):
     Yields a Timeline. Raises Execution.DoesNotExist. No file, network or rendering work inside.
     """
     with transaction.atomic():
-        execution = Execution.objects.select_for_update(of=("self",)).select_related("protocol", "run_by").get(
-            pk=execution_id
+        execution = (
+            Execution.objects.select_for_update(of=("self",)).select_related("protocol", "run_by").get(pk=execution_id)
         )
         timeline = Timeline(execution)
         yield timeline

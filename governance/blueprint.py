@@ -1,7 +1,7 @@
 """Frozen values: what a ladder is made from, before it runs."""
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 
 from ledger.canonical import canonical_text, plain, sha256_text
 from ledger.errors import Invalid
@@ -22,10 +22,12 @@ class StageBlueprint:
     sla_hours: int | None = None
     assignee_id: str | None = None
     delegate_id: str | None = None
+    stage_step_indexes: tuple = ()
+    stage_gate_keys: tuple = ()
     metadata: dict = field(default_factory=dict)
 
     def members(self):
-        return {name: getattr(self, name) for name in sorted(STAGE_KEYS)}
+        return {entry.name: getattr(self, entry.name) for entry in fields(self)}
 
 
 @dataclass(frozen=True)
@@ -85,7 +87,9 @@ def _stage(entry, number, prefix):
     where, faults = f"{prefix}.{number}", []
 
     def fault(key, detail, code="invalid"):
-        faults.append({"field": f"{where}.{key}" if key else where, "code": code, "detail": f"Stage {number + 1}: {detail}"})
+        faults.append(
+            {"field": f"{where}.{key}" if key else where, "code": code, "detail": f"Stage {number + 1}: {detail}"}
+        )
 
     if not isinstance(entry, dict):
         fault("", "must be an object.")
@@ -94,9 +98,12 @@ def _stage(entry, number, prefix):
         fault(str(key)[:60], "is not a field of a stage.", "unknown_field")
     role = entry.get("required_role")
     if not isinstance(role, str) or not ROLE.match(role):
-        fault("required_role", "needs a role: lower-case letters, digits and _.", "required" if role is None else "invalid")
-    hours = entry.get("sla_hours")
-    if hours is not None and (isinstance(hours, bool) or not isinstance(hours, int) or not 1 <= hours <= MAX_SLA_HOURS):
+        fault(
+            "required_role",
+            "needs a role: lower-case letters, digits and _.",
+            "required" if role is None else "invalid",
+        )
+    if not _hours(entry.get("sla_hours")):
         fault("sla_hours", f"the time limit is 1 to {MAX_SLA_HOURS} whole hours.")
     name = entry.get("name") or f"Stage {number + 1}"
     if not isinstance(name, str) or len(name) > 200 or "\n" in name or "\x00" in name:
@@ -113,10 +120,14 @@ def _stage(entry, number, prefix):
         StageBlueprint(
             name=name,
             required_role=role,
-            sla_hours=hours,
+            sla_hours=entry.get("sla_hours"),
             assignee_id=entry.get("assignee_id") or None,
             delegate_id=entry.get("delegate_id") or None,
             metadata=plain(metadata),
         ),
         faults,
     )
+
+
+def _hours(value):
+    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SLA_HOURS)

@@ -58,7 +58,9 @@ class WorkflowTemplate(models.Model):
         ordering = ["family__template_key", "-version"]
         constraints = [
             models.UniqueConstraint(fields=["family", "version"], name="template_version_once_per_family"),
-            models.UniqueConstraint(fields=["family"], condition=Q(is_latest=True), name="one_latest_template_per_family"),
+            models.UniqueConstraint(
+                fields=["family"], condition=Q(is_latest=True), name="one_latest_template_per_family"
+            ),
             models.CheckConstraint(
                 condition=Q(published_at__isnull=True, published_by__isnull=True)
                 | Q(published_at__isnull=False, published_by__isnull=False),

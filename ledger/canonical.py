@@ -24,7 +24,7 @@ def canonical_text(value):
         raise Invalid(f"This value has no canonical form: {error}", code="not_canonical") from error
 
 
-def plain(value, depth=0):
+def plain(value, depth=0):  # noqa: PLR0911 one line a JSON type
     """The same value made of dict, list, str, int, float, bool and None only."""
     if depth > MAX_DEPTH:
         raise Invalid(f"JSON may be nested {MAX_DEPTH} levels deep at most.", code="too_deep")

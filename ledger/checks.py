@@ -1,10 +1,10 @@
-from django.core.checks import Tags, Warning, register
+from django.core import checks
 from django.db import connections
 
 from ledger import triggers
 
 
-@register(Tags.database)
+@checks.register(checks.Tags.database)
 def append_only_triggers(app_configs, databases, **kwargs):
     """Names append-only triggers that an altered table lost (run with `check --database default`)."""
     problems = []
@@ -12,7 +12,7 @@ def append_only_triggers(app_configs, databases, **kwargs):
         absent = triggers.missing(connections[alias])
         if absent:
             problems.append(
-                Warning(
+                checks.Warning(
                     f"Append-only triggers are missing: {', '.join(sorted(absent))}.",
                     hint="Run `manage.py migrate`; it reinstalls them.",
                     id="ledger.W001",

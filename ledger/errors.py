@@ -58,6 +58,13 @@ class Gone(Refusal):
     default_code = "gone"
 
 
+class TooLarge(Refusal):
+    """More bytes than the limit the sentence names."""
+
+    status = 413
+    default_code = "too_large"
+
+
 class TooMany(Refusal):
     """Too many attempts; `retry_after` is in seconds."""
 

@@ -53,7 +53,9 @@ class NarrativeExport(models.Model):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        constraints = [models.UniqueConstraint(fields=["execution", "version"], name="export_version_once_per_execution")]
+        constraints = [
+            models.UniqueConstraint(fields=["execution", "version"], name="export_version_once_per_execution")
+        ]
         indexes = [models.Index(fields=["-created_at", "-id"], name="export_newest")]
 
     def __str__(self):
@@ -73,7 +75,9 @@ class ExportAttachment(Record):
     class Meta:
         ordering = ["position"]
         verbose_name = "export attachment"
-        constraints = [models.UniqueConstraint(fields=["export", "position"], name="attachment_position_once_per_export")]
+        constraints = [
+            models.UniqueConstraint(fields=["export", "position"], name="attachment_position_once_per_export")
+        ]
 
     def __str__(self):
         return self.label
@@ -125,7 +129,21 @@ triggers.append_only(ExportAttachment)
 triggers.frozen(
     NarrativeExport,
     [
-        "id", "execution", "version", "format", "content", "content_sha256", "content_digest", "event_count",
-        "timeline_head", "generated_at", "ladder", "requested_by", "requested_by_name", "notes", "metadata", "created_at",
+        "id",
+        "execution",
+        "version",
+        "format",
+        "content",
+        "content_sha256",
+        "content_digest",
+        "event_count",
+        "timeline_head",
+        "generated_at",
+        "ladder",
+        "requested_by",
+        "requested_by_name",
+        "notes",
+        "metadata",
+        "created_at",
     ],
 )

@@ -17,9 +17,9 @@ class DemoProtocol:
 PROTOCOLS = (
     DemoProtocol("rtqpcr", "RT-qPCR, SARS-CoV-2 N1 target", "2.1", ASSAY, """\
 Thaw primers, probe (FAM) and RNA standards on ice; spin 10 s at 2,000 g
-Prepare master mix for 96 reactions in the PCR hood: 5 µL 4x one-step mix, 1.5 µL primer and probe mix, 8.5 µL water each
+Prepare master mix for 96 reactions in the PCR hood: 5 µL 4x one-step mix, 1.5 µL primer-probe mix, 8.5 µL water
 Dispense 15 µL master mix per well into a 96-well plate, rows A to H
-Add 5 µL template per well: samples in triplicate, standards 10^6 to 10^1 copies in A11 to F12, water as NTC in G11 to H12
+Add 5 µL template per well: samples in triplicate, standards 10^6 to 10^1 copies in A11 to F12, NTC in G11 to H12
 Seal, spin 1 min at 1,000 g, load the QuantStudio 5
 Run: 50 °C 15 min, 95 °C 2 min, 45 cycles of 95 °C 3 s and 55 °C 30 s
 Check the NTC wells for no Cq below 40 and the standard curve for efficiency 90 to 110 % and R² of at least 0.99

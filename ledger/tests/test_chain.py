@@ -11,9 +11,7 @@ def sealed_rows(count):
     rows, head = [], genesis(CHAIN_ID)
     for number in range(1, count + 1):
         sealed = link({"seq": number, "payload": f"event {number}"}, previous_hash=head)
-        rows.append(
-            SimpleNamespace(pk=number, sequence=number, body=sealed.body, hash=sealed.hash, previous_hash=head)
-        )
+        rows.append(SimpleNamespace(pk=number, sequence=number, body=sealed.body, hash=sealed.hash, previous_hash=head))
         head = sealed.hash
     return rows
 

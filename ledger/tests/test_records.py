@@ -76,6 +76,8 @@ def test_a_lost_trigger_is_listed_and_put_back():
 
 def test_a_published_head_that_no_longer_fits_fails_verification(tmp_path):
     heads = tmp_path / "heads.jsonl"
-    heads.write_text('{"chain": "timeline urn:uuid:11111111-1111-4111-8111-111111111111", "sequence": 1, "head": "00"}\n')
+    heads.write_text(
+        '{"chain": "timeline urn:uuid:11111111-1111-4111-8111-111111111111", "sequence": 1, "head": "00"}\n'
+    )
     with pytest.raises(CommandError, match="differs from the head published earlier"):
         call_command("verify_ledger", against=str(heads), stderr=io.StringIO())

@@ -46,7 +46,12 @@ def people(portal):
     team = admin.post("/teams", {"name": "Calibration"})
     other = admin.post("/teams", {"name": "Somebody else"})
     signed_in = {"admin": admin, "team_id": team["id"]}
-    for name, full_name in {"miles": "Miles Rogers", "quinn": "Quinn Adeyemi", "lena": "Lena Ng", "stan": "Stan Ger"}.items():
+    for name, full_name in {
+        "miles": "Miles Rogers",
+        "quinn": "Quinn Adeyemi",
+        "lena": "Lena Ng",
+        "stan": "Stan Ger",
+    }.items():
         email = f"{name}@example.org"
         user = admin.post("/users", {"email": email, "full_name": full_name, "password": PASSWORD})
         home = other if name == "stan" else team
@@ -64,7 +69,12 @@ def run(people):
     text = (LABOP / "iGEM_LUDOX_OD_calibration_2018.md").read_text()
     protocol = miles.post(
         "/protocols/templates",
-        {"name": "iGEM 2018 LUDOX OD calibration", "content": protocol_steps(text), "version": "2018", "team_id": people["team_id"]},
+        {
+            "name": "iGEM 2018 LUDOX OD calibration",
+            "content": protocol_steps(text),
+            "version": "2018",
+            "team_id": people["team_id"],
+        },
     )
     session = miles.post(
         "/experiment-console/sessions",
@@ -87,7 +97,9 @@ def run(people):
     assert len(readings) == 8
     stored = [send(miles, base, events), send(miles, base, instrument_events()), send(miles, base, list(transfers()))]
     uploaded = [miles.upload(path, media_type, execution_id) for path, media_type in FILES]
-    entry = miles.post("/notebook/entries", {"title": "Calibration note", "content": text, "execution_id": execution_id})
+    entry = miles.post(
+        "/notebook/entries", {"title": "Calibration note", "content": text, "execution_id": execution_id}
+    )
     by_type = {event["event_type"]: event["id"] for batch in stored for event in batch}
     return {
         "execution_id": execution_id,
@@ -116,7 +128,10 @@ def instrument_events():
         {"event_type": "qc.plate_reader", "payload": {"instrument": "Agilent Gen5", "metrics": plate}},
         {"event_type": "qc.cell_counter", "payload": {"instrument": "Vi-CELL BLU", "metrics": cells}},
         {"event_type": "analytics.cell_counter", "payload": {"metrics": cells}},
-        {"event_type": "remediation.note", "payload": {"text": "Well D1 read twice", "actions": [{"action": "re-read"}]}},
+        {
+            "event_type": "remediation.note",
+            "payload": {"text": "Well D1 read twice", "actions": [{"action": "re-read"}]},
+        },
     ]
 
 
@@ -179,7 +194,9 @@ def test_the_bagit_library_finds_the_dossier_valid(dossier):
 
 @pytest.mark.parametrize("manifest", ["manifest-sha256.txt", "tagmanifest-sha256.txt"])
 def test_sha256sum_agrees_with_every_line(dossier, manifest):
-    check = subprocess.run(["sha256sum", "--strict", "-c", manifest], cwd=dossier["root"], capture_output=True, text=True)
+    check = subprocess.run(
+        ["sha256sum", "--strict", "-c", manifest], cwd=dossier["root"], capture_output=True, text=True
+    )
     assert check.returncode == 0, check.stdout + check.stderr
 
 

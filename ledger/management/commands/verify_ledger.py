@@ -1,4 +1,5 @@
 import json
+from pathlib import Path
 
 from django.core.management.base import BaseCommand, CommandError
 from django.db import connection, transaction
@@ -56,8 +57,8 @@ class Command(BaseCommand):
 
 def _read_heads(path):
     try:
-        with open(path, encoding="utf-8") as lines:
-            for number, line in enumerate(lines, 1):
+        with Path(path).open(encoding="utf-8") as lines:
+            for line in lines:
                 if line.strip():
                     entry = json.loads(line)
                     yield {"chain": str(entry["chain"]), "sequence": int(entry["sequence"]), "head": str(entry["head"])}
