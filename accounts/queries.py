@@ -1,0 +1,37 @@
+"""Reads shared by pages and API."""
+
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Prefetch, Q
+
+from accounts.models import Membership, RoleGrant, Team, User
+from portal.text import one_line
+
+
+def grants_in_force(user, now):
+    return list(RoleGrant.objects.in_force(now).filter(user=user).select_related("team").order_by("role", "team__name"))
+
+
+def team_memberships(user):
+    return list(user.memberships.select_related("team").order_by("team__name"))
+
+
+def teams_with_members(viewer):
+    members = Membership.objects.select_related("user").order_by("user__full_name", "user__email")
+    return Team.objects.visible_to(viewer).prefetch_related(Prefetch("memberships", members))
+
+
+def people_matching(viewer, text, *, role=None, team_id=None, now):
+    """Active people the viewer may see whose name or e-mail address contains the text."""
+    if isinstance(viewer, AnonymousUser):
+        return User.objects.none()
+    people = User.objects.active().visible_to(viewer)
+    if role:
+        people = people & User.objects.holding(role, team_id, now)
+    words = one_line(text, 100).split()[:5]
+    for word in words:
+        people = people.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
+    return people.order_by("full_name", "email")
+
+
+def unread_count(user):
+    return user.notifications.unread().count()
