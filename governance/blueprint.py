@@ -84,49 +84,43 @@ def ad_hoc_ladder(stages, *, field="approval_stages"):
 
 
 def _stage(entry, number, prefix):
-    where, faults = f"{prefix}.{number}", []
-
-    def fault(key, detail, code="invalid"):
-        faults.append(
-            {"field": f"{where}.{key}" if key else where, "code": code, "detail": f"Stage {number + 1}: {detail}"}
+    where = f"{prefix}.{number}"
+    faults = [
+        {"field": f"{where}.{key}" if key else where, "code": code, "detail": f"Stage {number + 1}: {detail}"}
+        for key, code, detail in (
+            _faults(entry) if isinstance(entry, dict) else [("", "invalid", "must be an object.")]
         )
-
-    if not isinstance(entry, dict):
-        fault("", "must be an object.")
-        return None, faults
-    for key in sorted(set(entry) - STAGE_KEYS):
-        fault(str(key)[:60], "is not a field of a stage.", "unknown_field")
-    role = entry.get("required_role")
-    if not isinstance(role, str) or not ROLE.match(role):
-        fault(
-            "required_role",
-            "needs a role: lower-case letters, digits and _.",
-            "required" if role is None else "invalid",
-        )
-    if not _hours(entry.get("sla_hours")):
-        fault("sla_hours", f"the time limit is 1 to {MAX_SLA_HOURS} whole hours.")
-    name = entry.get("name") or f"Stage {number + 1}"
-    if not isinstance(name, str) or len(name) > 200 or "\n" in name or "\x00" in name:
-        fault("name", "the name is one line of 200 characters at most.")
-    metadata = entry.get("metadata") or {}
-    if not isinstance(metadata, dict):
-        fault("metadata", "must be an object.")
-    for key in ("assignee_id", "delegate_id"):
-        if entry.get(key) is not None and not isinstance(entry[key], str):
-            fault(key, "must be a user's id.")
+    ]
     if faults:
         return None, faults
-    return (
-        StageBlueprint(
-            name=name,
-            required_role=role,
-            sla_hours=entry.get("sla_hours"),
-            assignee_id=entry.get("assignee_id") or None,
-            delegate_id=entry.get("delegate_id") or None,
-            metadata=plain(metadata),
-        ),
-        faults,
+    stage = StageBlueprint(
+        name=(entry.get("name") or f"Stage {number + 1}").strip(),
+        required_role=entry["required_role"],
+        sla_hours=entry.get("sla_hours"),
+        assignee_id=entry.get("assignee_id") or None,
+        delegate_id=entry.get("delegate_id") or None,
+        metadata=plain(entry.get("metadata") or {}),
     )
+    return stage, faults
+
+
+def _faults(entry):
+    for key in sorted(set(map(str, entry)) - STAGE_KEYS):
+        yield key[:60], "unknown_field", "is not a field of a stage."
+    role = entry.get("required_role")
+    if not isinstance(role, str) or not ROLE.match(role):
+        code = "required" if role is None else "invalid"
+        yield "required_role", code, "needs a role: lower-case letters, digits and _."
+    if not _hours(entry.get("sla_hours")):
+        yield "sla_hours", "invalid", f"the time limit is 1 to {MAX_SLA_HOURS} whole hours."
+    name = entry.get("name") or "-"
+    if not isinstance(name, str) or len(name) > 200 or not name.isprintable() or not name.strip():
+        yield "name", "invalid", "the name is one line of 200 characters at most."
+    if not isinstance(entry.get("metadata") or {}, dict):
+        yield "metadata", "invalid", "must be an object."
+    for key in ("assignee_id", "delegate_id"):
+        if entry.get(key) is not None and not isinstance(entry[key], str):
+            yield key, "invalid", "must be a user's id."
 
 
 def _hours(value):
