@@ -1,5 +1,6 @@
 """One structured line per request and job: JSON for machines, plain text where a person is watching."""
 
+import logging
 import sys
 
 import structlog
@@ -24,6 +25,14 @@ RENDERERS = {
     "text": [structlog.dev.ConsoleRenderer(colors=False)],
 }
 
+
+class NoHeartbeat(logging.Filter):
+    """django-q2 writes two lines per job, and the heartbeat is one every few seconds."""
+
+    def filter(self, record):
+        return record.levelno > logging.INFO or "heartbeat" not in record.getMessage()
+
+
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
@@ -34,13 +43,14 @@ LOGGING = {
             "foreign_pre_chain": [*EVERY_LINE, structlog.stdlib.ExtraAdder()],
         },
     },
+    "filters": {"no_heartbeat": {"()": "biolabs.logs.NoHeartbeat"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "lines"}},
     "root": {"handlers": ["stderr"], "level": LEVEL},
     "loggers": {
         "django": {"handlers": ["stderr"], "level": LEVEL, "propagate": False},
         # django-structlog already says which request failed.
         "django.request": {"level": "ERROR"},
-        "django-q": {"handlers": ["stderr"], "level": LEVEL, "propagate": False},
+        "django-q": {"handlers": ["stderr"], "level": LEVEL, "propagate": False, "filters": ["no_heartbeat"]},
         "botocore": {"level": "WARNING"},
     },
 }

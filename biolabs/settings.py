@@ -133,6 +133,7 @@ CACHES = {
 Q_CLUSTER = {
     "name": "biolabs",
     "orm": "default",
+    "broker_class": "biolabs.broker.Broker",
     "cache": "queue",
     "workers": 2,
     "queue_limit": 2,

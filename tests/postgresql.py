@@ -4,7 +4,6 @@ PostgreSQL refuses to run as root, so root starts it as `nobody`. It listens on 
 """
 
 import atexit
-import ctypes
 import os
 import pwd
 import shutil
@@ -15,6 +14,8 @@ import tempfile
 import time
 from importlib.util import find_spec
 from pathlib import Path
+
+from biolabs.processes import die_with_parent
 
 ADDRESS = "BIOLABS_TEST_POSTGRESQL"  # set by the process that started the server; xdist workers inherit it
 UNPRIVILEGED = "nobody"
@@ -56,7 +57,7 @@ def _start():
             stderr=output,
             cwd=folder,
             start_new_session=True,  # Ctrl-C must not reach it before the tests have let go
-            preexec_fn=_die_with_parent,
+            preexec_fn=die_with_parent(signal.SIGQUIT),  # at once: a killed test run leaves no server behind
             **owner,
         )
     atexit.register(_stop, server, os.getpid())
@@ -83,12 +84,6 @@ def _programs(folder, owner):
     if libraries.exists():
         shutil.copytree(libraries, folder / libraries.name, symlinks=True)
     return shutil.copytree(installed, folder / package.name / installed.name, symlinks=True) / "bin"
-
-
-def _die_with_parent():
-    # SIGQUIT is PostgreSQL's immediate shutdown: a killed test run leaves no server behind.
-    set_parent_death_signal = 1
-    ctypes.CDLL(None).prctl(set_parent_death_signal, signal.SIGQUIT)
 
 
 def _wait_until_ready(server, pid_file, log):

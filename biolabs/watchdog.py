@@ -1,0 +1,147 @@
+"""Keeps one django-q2 cluster working: starts it, watches its signs of life, kills and starts it again.
+
+What it is for (all seen): a killed idle worker leaves the cluster's queue locked for ever; a killed sentinel leaves
+workers without a parent; a killed master leaves all of them. In each case the whole process group goes and a new
+cluster comes, and the jobs the old one held are free again at once, not when their lock expires.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import threading
+import time
+
+import structlog
+from django.conf import settings
+from django.db import connections
+from django.db.utils import Error as DatabaseError
+from django.utils import timezone
+from django_q.models import OrmQ
+
+from biolabs import broker, processes, schedules, signs
+
+log = structlog.get_logger(__name__)
+
+LOOKS_EVERY = 0.5
+STOPPING_SECONDS = 10  # for jobs in hand; every job may be killed anywhere, so not long
+SHORT_LIFE_SECONDS = 10
+LONGEST_PAUSE_SECONDS = 30
+LONGEST_JOB_SECONDS = settings.Q_CLUSTER["timeout"] + 60  # past it django-q2 should have ended the job
+PUT_IN_ORDER_EVERY = 2
+
+
+class Watchdog:
+    def __init__(self, *, beat_seconds=5, stale_seconds=30):
+        self.beat_seconds = beat_seconds
+        self.stale_seconds = stale_seconds
+        self.folder = settings.DATA_DIR / "run" / f"worker-{socket.gethostname()}-{os.getpid()}"
+        self.signs = signs.Signs(self.folder)
+        self.stopping = threading.Event()
+        self._held = set()  # queue rows of clusters that are gone
+        self._in_order = False
+        self._pause = 0
+
+    def run(self):
+        """Until SIGTERM or SIGINT. Another signal while stopping kills at once."""
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self._stop_requested())
+        processes.adopt_orphans()
+        remove_leftovers(self.folder.parent)
+        try:
+            while not self.stopping.is_set():
+                self._one_life()
+                self.stopping.wait(self._pause)
+        finally:
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    def _stop_requested(self):
+        if self.stopping.is_set():
+            processes.kill_group(self.cluster.pid)
+        self.stopping.set()
+
+    def _one_life(self):
+        self._start()
+        reason = self._watch()
+        if reason:
+            log.warning("cluster_restarted", reason=reason, pid=self.cluster.pid)
+        else:
+            self._let_finish()
+        processes.kill_group(self.cluster.pid)
+        self.cluster.wait()
+        self._held |= self.signs.taken()
+        lived = time.monotonic() - self.started_at
+        self._pause = min(LONGEST_PAUSE_SECONDS, max(1, self._pause * 2)) if lived < SHORT_LIFE_SECONDS else 0
+        if not reason:
+            self._put_in_order()
+
+    def _start(self):
+        shutil.rmtree(self.folder, ignore_errors=True)
+        self.folder.mkdir(parents=True, mode=0o700)
+        # A connection shared with a child is used by both.
+        connections.close_all()
+        self.cluster = subprocess.Popen(
+            [sys.executable, settings.BASE_DIR / "manage.py", "qcluster"],
+            env={**os.environ, signs.FOLDER: str(self.folder), broker.INTERVAL: str(self.beat_seconds)},
+            stdin=subprocess.DEVNULL,
+            start_new_session=True,
+            preexec_fn=processes.die_with_parent(signal.SIGTERM),
+        )
+        self.started_at = time.monotonic()
+        self._in_order = False
+        log.info("cluster_started", pid=self.cluster.pid)
+
+    def _watch(self):
+        """Why the cluster must go, or None when it was asked to stop."""
+        alive_at, ordered_at = self.started_at, 0
+        while not self.stopping.wait(LOOKS_EVERY):
+            if self.cluster.poll() is not None:
+                return f"its master process ended with status {self.cluster.returncode}"
+            now = time.monotonic()
+            if not self._in_order and now - ordered_at > PUT_IN_ORDER_EVERY:
+                self._put_in_order()
+                ordered_at = time.monotonic()
+            if self.signs.somebody_works(within=LONGEST_JOB_SECONDS):
+                alive_at = now
+            alive_at = max(alive_at, self.signs.last_beat() or 0)
+            if now - alive_at > self.stale_seconds:
+                return f"no sign of life for {self.stale_seconds} seconds"
+        return None
+
+    def _let_finish(self):
+        log.info("cluster_stopping", pid=self.cluster.pid)
+        self.cluster.terminate()
+        try:
+            self.cluster.wait(STOPPING_SECONDS)
+        except subprocess.TimeoutExpired:
+            log.warning("cluster_killed", reason=f"still busy after {STOPPING_SECONDS} seconds", pid=self.cluster.pid)
+
+    def _put_in_order(self):
+        """Free what dead clusters held, and see that the clockwork is there. Tried again while the database is away."""
+        try:
+            hand_back(self._held)
+            self._held.clear()
+            if not self.stopping.is_set():
+                schedules.sync()
+                schedules.start_jobs()
+            self._in_order = True
+        except DatabaseError as error:
+            log.warning("database_not_reached", reason=str(error))
+        finally:
+            connections.close_all()
+
+
+def hand_back(jobs):
+    """Free queue rows whose cluster is gone; answers how many were unfinished."""
+    now = timezone.now()
+    return OrmQ.objects.filter(pk__in=jobs, lock__gt=now).update(lock=now)
+
+
+def remove_leftovers(folder):
+    """Folders of watchdogs of this host that were killed."""
+    for path in folder.glob(f"worker-{socket.gethostname()}-*"):
+        pid = path.name.rpartition("-")[2]
+        if pid.isdigit() and not processes.is_alive(int(pid)):
+            shutil.rmtree(path, ignore_errors=True)

@@ -1,0 +1,118 @@
+"""What `make test` does: every part, one after the other, one line at the end. `scripts/test.py PART...` runs some."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+ROOT = Path(__file__).resolve().parent.parent
+MINUTES_PER_PART = 25
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+NO_TESTS = 5
+
+PYTEST = [sys.executable, "-m", "pytest", "-q"]
+ON_BOTH_CORES = ["-n", str(min(4, max(2, os.cpu_count() or 2)))]
+LINT = [
+    ["-m", "ruff", "check", "--quiet", "."],
+    ["-m", "ruff", "format", "--check", "--quiet", "."],
+    ["manage.py", "check", "--fail-level", "WARNING"],
+    ["manage.py", "makemigrations", "--check", "--dry-run"],
+    ["manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
+]
+
+
+def main(wanted):
+    os.chdir(ROOT)
+    chosen = wanted or list(PARTS)
+    outcomes = {}
+    for name in chosen:
+        title, part = PARTS[name]
+        print(f"\n=== {title} ===", flush=True)
+        outcomes[title] = part()
+    print("\nBioLabs: " + ", ".join(f"{title} {words}" for title, (words, _) in outcomes.items()) + ".")
+    return 0 if all(fine for _, fine in outcomes.values()) else 1
+
+
+def lint():
+    environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "biolabs.test_settings"}
+    failed = [words for words in LINT if run([sys.executable, *words], environment)]
+    for words in failed:
+        print(f"FAILED: {' '.join(words)}", flush=True)
+    return ("failed" if failed else "clean"), not failed
+
+
+def on_sqlite():
+    return pytest("sqlite", ON_BOTH_CORES)
+
+
+def on_postgresql():
+    return pytest("postgresql", ON_BOTH_CORES)
+
+
+def in_browser():
+    if not CHROMIUM:
+        return "skipped, no chromium", True
+    if not list(ROOT.glob("tests/e2e/test_*.py")):
+        return "has no tests yet", True
+    requirements = ["requirements.txt", "requirements-dev.txt", "requirements-e2e.txt"]
+    if run([sys.executable, "scripts/install.py", *requirements], os.environ):
+        return "failed to install", False
+    return pytest("sqlite", ["-m", "e2e", "tests/e2e"])
+
+
+def pytest(database, arguments):
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder) / "report.xml"
+        status = run(
+            [*PYTEST, *arguments, f"--junitxml={report}", *os.environ.get("PYTEST_ARGS", "").split()],
+            {**os.environ, "BIOLABS_TEST_DATABASE": database},
+        )
+        words, passed = counted(report)
+    return words, status == 0 and passed > 0
+
+
+def counted(report):
+    try:
+        suites = ET.parse(report).getroot().iter("testsuite")  # noqa: S314  (pytest's own file)
+        suites = [
+            {key: int(suite.get(key, 0)) for key in ("tests", "failures", "errors", "skipped")} for suite in suites
+        ]
+    except (OSError, ET.ParseError):
+        return "did not finish", 0
+    failed = sum(suite["failures"] + suite["errors"] for suite in suites)
+    skipped = sum(suite["skipped"] for suite in suites)
+    passed = sum(suite["tests"] for suite in suites) - failed - skipped
+    words = [f"{failed} FAILED"] * bool(failed) + [f"{passed} passed"] + [f"{skipped} skipped"] * bool(skipped)
+    return " ".join(words), passed
+
+
+def run(command, environment):
+    """The exit status; a part that hangs is ended with all it started, so that the others are heard."""
+    process = subprocess.Popen(command, env=environment, stdin=subprocess.DEVNULL, start_new_session=True)
+    try:
+        return process.wait(MINUTES_PER_PART * 60)
+    except (subprocess.TimeoutExpired, KeyboardInterrupt) as interruption:
+        os.killpg(process.pid, signal.SIGTERM)
+        try:
+            process.wait(10)
+        except subprocess.TimeoutExpired:
+            os.killpg(process.pid, signal.SIGKILL)
+        if isinstance(interruption, KeyboardInterrupt):
+            sys.exit("Stopped.")
+        print(f"Ended after {MINUTES_PER_PART} minutes.", flush=True)
+        return 1
+
+
+PARTS = {
+    "lint": ("lint", lint),
+    "sqlite": ("SQLite", on_sqlite),
+    "postgresql": ("PostgreSQL", on_postgresql),
+    "browser": ("browser", in_browser),
+}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
