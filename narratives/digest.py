@@ -39,10 +39,7 @@ def content_statement(
             "narrative_sha256": content_sha256,
             "event_count": event_count,
             "timeline_head": timeline_head,
-            "evidence": [
-                evidence_members(position, each)
-                for position, each in enumerate(attachments, 1)
-            ],
+            "evidence": [evidence_members(position, each) for position, each in enumerate(attachments, 1)],
             "ladder_sha256": blueprint_digest,
         }
     )
@@ -60,8 +57,6 @@ def statement_of(export):
         content_sha256=export.content_sha256,
         event_count=export.event_count,
         timeline_head=export.timeline_head,
-        attachments=list(
-            export.attachments.select_related("evidence").order_by("position")
-        ),
+        attachments=list(export.attachments.select_related("evidence").order_by("position")),
         blueprint_digest=export.ladder.blueprint_digest,
     )

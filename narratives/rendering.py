@@ -16,9 +16,7 @@ FENCE_LINE = re.compile(r"(`{3,})[a-z]*\Z")
 
 def timeline_rows(execution_id, *, upto):
     """Tuples of `COLUMNS` for the events 1 to `upto`, streamed in sequence without building objects."""
-    events = ExecutionEvent.objects.filter(
-        execution_id=execution_id, sequence__lte=upto
-    )
+    events = ExecutionEvent.objects.filter(execution_id=execution_id, sequence__lte=upto)
     return events.order_by("sequence").values_list(*COLUMNS).iterator(chunk_size=2000)
 
 
@@ -38,19 +36,16 @@ def render_narrative(execution, events, attachments):
             seen[value] = escape_markdown(value)
         return seen[value]
 
-    for row in events:
-        parts.append(_event(row, once))
+    parts.extend(_event(row, once) for row in events)
     parts += [EVIDENCE, ""]
-    parts += [
-        _attachment(number, attachment)
-        for number, attachment in enumerate(attachments, 1)
-    ]
+    parts += [_attachment(number, attachment) for number, attachment in enumerate(attachments, 1)]
     if not attachments:
         parts.append("No evidence is attached.")
     return "\n".join(parts) + "\n"
 
 
 def _heading(execution):
+    protocol = f"{execution.protocol_name}, version {execution.protocol_version}"
     return "\n".join(
         [
             f"# Execution Narrative — {escape_markdown(execution.title)}",
@@ -58,9 +53,9 @@ def _heading(execution):
             "## Execution summary",
             "",
             f"- execution: {code_span(str(execution.pk))}",
-            f"- protocol: {escape_markdown(execution.protocol_name)}, version {escape_markdown(execution.protocol_version)}",
+            f"- protocol: {escape_markdown(protocol)}",
             f"- status: {escape_markdown(execution.get_status_display())}",
-            f"- run by: {escape_markdown(execution.run_by.printed_name)}",
+            f"- run by: {escape_markdown(execution.run_by_name)}",
             f"- created: {rfc3339(execution.created_at)}",
             f"- updated: {rfc3339(execution.updated_at)}",
             f"- events: {execution.event_count}",
@@ -77,7 +72,7 @@ def _event(row, once):
         f"- actor: {once(actor_name)}\n"
         f"- id: `{pk}`\n"
         f"- summary: {escape_markdown(summary(event_type, loads(payload)))}\n\n"
-        f"{fence(payload, 'json')}\n"
+        f"{fence(payload, 'json')}"
     )
 
 
@@ -132,9 +127,7 @@ def blocks(markdown):
             if any(lines):
                 yield Block(kind, "\n".join(lines).strip("\n") + "\n", sequence)
             lines = []
-            kind, sequence = (
-                ("event", int(event["sequence"])) if event else ("evidence", None)
-            )
+            kind, sequence = ("event", int(event["sequence"])) if event else ("evidence", None)
             if line == TIMELINE:
                 continue
         lines.append(line)

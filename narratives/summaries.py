@@ -20,9 +20,7 @@ def _told(payload):
         if isinstance(value, str) and value.strip():
             return value
     parts = [
-        f"{key} {_plain(value)}"
-        for key, value in list(payload.items())[:6]
-        if not isinstance(value, (dict, list))
+        f"{key} {_plain(value)}" for key, value in list(payload.items())[:6] if not isinstance(value, (dict, list))
     ]
     if parts:
         return " · ".join(parts)
@@ -40,7 +38,9 @@ def _words(value):
 
 
 def _step(payload):
-    return f"Step {payload['index'] + 1}, {payload['instruction']}: {_words(payload['from'])} to {_words(payload['to'])}"
+    return (
+        f"Step {payload['index'] + 1}, {payload['instruction']}: {_words(payload['from'])} to {_words(payload['to'])}"
+    )
 
 
 def _stage(verb):
@@ -69,9 +69,7 @@ PHRASES = {
         f"Run of {p['protocol_name']}, version {p['protocol_version']}, opened with {p['step_count']} steps"
     ),
     Event.STEP_TRANSITION: _step,
-    Event.REMEDIATION_EXECUTE: lambda p: (
-        f"Step {p['index'] + 1}: {len(p['results'])} remedies"
-    ),
+    Event.REMEDIATION_EXECUTE: lambda p: f"Step {p['index'] + 1}: {len(p['results'])} remedies",
     Event.EXPORT_CREATED: lambda p: (
         f"Version {p['version']} requested: {p['event_count']} events, {p['attachment_count']} pieces of evidence, "
         f"{p['stage_count']} stages"
@@ -79,30 +77,18 @@ PHRASES = {
     Event.STAGE_STARTED: _stage("waits for a signature"),
     Event.STAGE_COMPLETED: _signed("approved"),
     Event.LADDER_REJECTED: _signed("rejected"),
-    Event.LADDER_FINALIZED: lambda p: (
-        f"Version {p['version']}: approved by all {p['stage_count']} stages"
-    ),
+    Event.LADDER_FINALIZED: lambda p: f"Version {p['version']}: approved by all {p['stage_count']} stages",
     Event.STAGE_DELEGATED: _stage("delegated"),
     Event.STAGE_RESET: _stage("reset"),
     Event.STAGE_OVERDUE: _stage("overdue"),
     Event.STAGE_ESCALATED: _stage("escalated"),
     Event.PACKAGE_QUEUED: _version("dossier queued for packaging"),
     Event.PACKAGE_STARTED: _version("packaging started"),
-    Event.PACKAGE_RETRYING: lambda p: (
-        f"Version {p['version']}: packaging will be tried again, {p['reason']}"
-    ),
-    Event.PACKAGE_READY: lambda p: (
-        f"Version {p['version']}: dossier ready, {p['file_count']} files"
-    ),
-    Event.PACKAGE_FAILED: lambda p: (
-        f"Version {p['version']}: packaging failed, {p['reason']}"
-    ),
+    Event.PACKAGE_RETRYING: lambda p: f"Version {p['version']}: packaging will be tried again, {p['reason']}",
+    Event.PACKAGE_READY: lambda p: f"Version {p['version']}: dossier ready, {p['file_count']} files",
+    Event.PACKAGE_FAILED: lambda p: f"Version {p['version']}: packaging failed, {p['reason']}",
     Event.PACKAGE_EXPIRED: _version("dossier removed, its retention ended"),
     Event.PACKAGE_INTEGRITY_FAILED: _version("dossier does not match its checksum"),
-    Event.LEGAL_HOLD_SET: lambda p: (
-        f"Version {p['version']}: legal hold, {p['reason']}"
-    ),
-    Event.LEGAL_HOLD_RELEASED: lambda p: (
-        f"Version {p['version']}: legal hold released, {p['reason']}"
-    ),
+    Event.LEGAL_HOLD_SET: lambda p: f"Version {p['version']}: legal hold, {p['reason']}",
+    Event.LEGAL_HOLD_RELEASED: lambda p: f"Version {p['version']}: legal hold released, {p['reason']}",
 }

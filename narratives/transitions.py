@@ -8,7 +8,6 @@ from django.utils import timezone
 
 from approvals.transitions import check_blueprint_people, open_ladder
 from evidence.kinds import freeze, resolve_attachments
-from evidence.models import FrozenEvidence
 from experiments.events import Event
 from experiments.models import Execution
 from experiments.timeline import chain_id, locked_timeline
@@ -26,15 +25,6 @@ MAX_METADATA = 64 * 1024
 
 
 @dataclass(frozen=True)
-class Attached:
-    """A resolved attachment as narrative and digest see it."""
-
-    label: str
-    context_text: str
-    evidence: FrozenEvidence
-
-
-@dataclass(frozen=True)
 class Draft:
     """Everything an export will hold, worked out without a transaction; nothing is written yet."""
 
@@ -45,25 +35,19 @@ class Draft:
     timeline_head: str
     generated_at: object
     resolved: list
-    attached: list
     blueprint: LadderBlueprint
     notes: str
     metadata: dict
 
 
 def request_export(
-    execution_id,
-    *,
-    by,
-    attachments=(),
-    notes="",
-    metadata=None,
-    blueprint=DEFAULT_LADDER,
+    execution_id, *, by, attachments=(), notes="", metadata=None, blueprint=DEFAULT_LADDER, written=None
 ):
     """Freeze a run's narrative, evidence and ladder as its next version, and start the ladder.
 
     `attachments` is the request's list (api.md, "Narrative exports"). Raises Execution.DoesNotExist for a run
     the requester does not see, and Invalid with the fields that do not fit; then nothing is written.
+    `written(export)` is called inside the transaction.
     """
     draft = draft_export(
         execution_id,
@@ -73,7 +57,7 @@ def request_export(
         metadata=metadata,
         blueprint=blueprint,
     )
-    return create_export(draft, by=by)
+    return create_export(draft, by=by, written=written)
 
 
 def draft_export(
@@ -86,23 +70,13 @@ def draft_export(
     blueprint=DEFAULT_LADDER,
 ):
     """The Draft of an export: events up to the run's count at this moment; later ones belong to the next version."""
-    execution = (
-        Execution.objects.visible_to(by)
-        .select_related("protocol", "run_by")
-        .get(pk=execution_id)
-    )
+    execution = Execution.objects.visible_to(by).select_related("protocol", "run_by").get(pk=execution_id)
     now = timezone.now()
     notes = clean_text(notes or "", "notes", MAX_NOTES, required=False)
     metadata = clean_metadata(metadata)
     check_blueprint_people(blueprint, team_id=execution.team_id, requester=by, now=now)
     resolved = resolve_attachments(execution, list(attachments or ()), by=by)
-    attached = [
-        Attached(each.label, canonical_text(each.context or {}), each.evidence)
-        for each in resolved
-    ]
-    content = render_narrative(
-        execution, timeline_rows(execution.pk, upto=execution.event_count), attached
-    )
+    content = render_narrative(execution, timeline_rows(execution.pk, upto=execution.event_count), resolved)
     content_sha256 = sha256_text(content)
     head = execution.head_hash or genesis(chain_id(execution.pk))
     return Draft(
@@ -114,26 +88,26 @@ def draft_export(
             content_sha256=content_sha256,
             event_count=execution.event_count,
             timeline_head=head,
-            attachments=attached,
+            attachments=resolved,
             blueprint_digest=blueprint.digest(),
         ),
         timeline_head=head,
         generated_at=now,
         resolved=resolved,
-        attached=attached,
         blueprint=blueprint,
         notes=notes,
         metadata=metadata,
     )
 
 
-def create_export(draft, *, by):
-    """Write a Draft as the run's next version under the run's lock, and start its ladder."""
+def create_export(draft, *, by, written=None):
+    """Write a Draft as the run's next version under the run's lock, and start its ladder.
+
+    `written(export)` is called inside the transaction (`accounts.idempotency`).
+    """
     with locked_timeline(draft.execution.pk) as timeline:
         # Lock before counting: two requesters would otherwise both become version 4.
-        newest = NarrativeExport.objects.filter(execution=timeline.execution).aggregate(
-            number=Max("version")
-        )["number"]
+        newest = NarrativeExport.objects.filter(execution=timeline.execution).aggregate(number=Max("version"))["number"]
         export_id, version = uuid.uuid4(), (newest or 0) + 1
         frozen = freeze(draft.resolved)
         timeline.record(
@@ -178,13 +152,11 @@ def create_export(draft, *, by):
                 export=export,
                 position=position,
                 evidence=evidence,
-                label=attached.label,
-                context_text=attached.context_text,
+                label=each.label,
+                context_text=each.context_text,
                 created_at=timeline.now,
             )
-            for position, (attached, evidence) in enumerate(
-                zip(draft.attached, frozen, strict=True), 1
-            )
+            for position, (each, evidence) in enumerate(zip(draft.resolved, frozen, strict=True), 1)
         )
     return export
 

@@ -1,0 +1,109 @@
+"""Posts of the export page: sign, reject, delegate, reset. A refusal shows the page again with what was typed."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.views.decorators.debug import sensitive_post_parameters
+from django.views.decorators.http import require_POST
+
+from accounts.passwords import check_password_again
+from approvals.forms import DelegateForm, RejectForm, ResetForm, SignForm
+from approvals.transitions import approve_stage, delegate_stage, reject_stage, reset_stage
+from ledger.errors import Refusal, TransitionDenied
+from narratives.models import NarrativeExport
+from narratives.queries import current_stage, export_or_404, stage_or_404, with_ladder
+from narratives.views import export_context, page_queryset
+from portal.problems import show_refusal
+
+
+@login_required
+@sensitive_post_parameters("password")
+@require_POST
+def export_sign(request, pk):
+    """Approve the stage in progress."""
+    return _decide(request, pk, form_class=SignForm, verb=approve_stage)
+
+
+@login_required
+@sensitive_post_parameters("password")
+@require_POST
+def export_reject(request, pk):
+    """Reject the stage in progress."""
+    return _decide(request, pk, form_class=RejectForm, verb=reject_stage)
+
+
+def _decide(request, pk, *, form_class, verb):
+    found = export_or_404(request.user, pk, queryset=_light())
+    form = form_class(request.POST)
+    if not form.is_valid():
+        return _again(request, found, sign_form=form, status=400)
+    try:
+        stage_id = _stage_meant(found, form.cleaned_data)
+        authentication = check_password_again(request.user, form.cleaned_data["password"], request_meta=request.META)
+        verb(
+            stage_id,
+            by=request.user,
+            authentication=authentication,
+            meaning=form.cleaned_data["meaning"],
+            expected_digest=form.cleaned_data["digest"],
+            notes=form.cleaned_data["notes"],
+        )
+    except Refusal as refusal:
+        return _again(request, found, sign_form=form, status=show_refusal(form, refusal))
+    said = "approved" if verb is approve_stage else "rejected"
+    messages.success(request, f"Your signature is recorded: version {found.version} {said}.")
+    return redirect("export", pk=found.pk)
+
+
+def _stage_meant(found, given):
+    """The stage the form was shown for; somebody else may have decided it meanwhile."""
+    if given.get("stage_id"):
+        return stage_or_404(found, given["stage_id"])
+    stage = current_stage(found.ladder.stages.all())
+    if stage is None:
+        raise TransitionDenied(f"No stage is in progress: this export is {found.ladder.get_status_display().lower()}.")
+    return stage.pk
+
+
+@login_required
+@require_POST
+def export_delegate(request, pk, stage_id):
+    """Hand a stage to somebody else who holds its role."""
+    found = export_or_404(request.user, pk, queryset=_light())
+    stage_id = stage_or_404(found, stage_id)
+    form = DelegateForm(request.POST)
+    if not form.is_valid():
+        return _again(request, found, delegate_form=form, stage_id=stage_id, status=400)
+    try:
+        delegate_stage(stage_id, by=request.user, **form.arguments())
+    except Refusal as refusal:
+        return _again(request, found, delegate_form=form, stage_id=stage_id, status=show_refusal(form, refusal))
+    messages.success(request, "The stage is delegated.")
+    return redirect("export", pk=found.pk)
+
+
+@login_required
+@require_POST
+def export_reset(request, pk, stage_id):
+    """Reopen a decided stage."""
+    found = export_or_404(request.user, pk, queryset=_light())
+    stage_id = stage_or_404(found, stage_id)
+    form = ResetForm(request.POST)
+    if not form.is_valid():
+        return _again(request, found, reset_form=form, stage_id=stage_id, status=400)
+    try:
+        reset_stage(stage_id, by=request.user, notes=form.cleaned_data["notes"])
+    except Refusal as refusal:
+        return _again(request, found, reset_form=form, stage_id=stage_id, status=show_refusal(form, refusal))
+    messages.success(request, "The stage is open again.")
+    return redirect("export", pk=found.pk)
+
+
+def _light():
+    return with_ladder(NarrativeExport.objects.defer("content"))
+
+
+def _again(request, found, *, status, **forms):
+    """The page with the refused form and the ladder as it is now, freshly read."""
+    fresh = export_or_404(request.user, found.pk, queryset=page_queryset())
+    return render(request, "narratives/export.html", export_context(request, fresh, **forms), status=status)

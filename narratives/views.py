@@ -1,0 +1,193 @@
+"""Pages of exports: the list, a run's exports, one export with its tabs."""
+
+from django.contrib.auth.decorators import login_required
+from django.db.models import Count
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_safe
+
+from approvals.views import ladder_view
+from experiments.models import ExecutionEvent
+from narratives.differences import evidence_diff, narrative_diff
+from narratives.enums import PackageStatus
+from narratives.models import NarrativeExport
+from narratives.queries import (
+    current_package,
+    current_stage,
+    execution_or_404,
+    export_or_404,
+    for_list,
+    previous_version,
+    search_exports,
+    with_ladder,
+)
+from narratives.reading import narrative_page
+from narratives.summaries import summary
+from portal.paging import page_of
+
+TABS = ("narrative", "evidence", "changes", "audit")
+STATUSES = (
+    ("", "Any status"),
+    ("pending", "Waiting for signatures"),
+    ("approved", "Approved"),
+    ("rejected", "Rejected"),
+    ("packaging", "Packaging"),
+    ("ready", "Dossier ready"),
+    ("failed", "Packaging failed"),
+    ("expired", "Expired"),
+)
+DIFF_LINES = 1500
+EVENTS_SHOWN = 50
+
+
+@login_required
+@require_safe
+def export_list(request):
+    """Every export the user sees; filters live in the URL."""
+    q, status = request.GET.get("q", "").replace("\x00", "")[:200], request.GET.get("status", "")
+    mine = request.GET.get("mine") == "1"
+    exports = for_list(search_exports(request.user, q=q, status=status, mine=mine))
+    context = {
+        "page": page_of(exports, request, order="-created_at"),
+        "q": q,
+        "status": status,
+        "mine": mine,
+        "statuses": STATUSES,
+        "now": timezone.now(),
+    }
+    return render(request, _rows_or(request, "narratives/export_list.html"), context)
+
+
+@login_required
+@require_safe
+def execution_exports(request, execution_id):
+    """The Exports tab of a run."""
+    execution = execution_or_404(request.user, execution_id)
+    exports = for_list(NarrativeExport.objects.filter(execution=execution))
+    context = {
+        "execution": execution,
+        "tab": "exports",
+        "page": page_of(exports, request, order="-created_at"),
+        "now": timezone.now(),
+    }
+    return render(request, _rows_or(request, "narratives/execution_exports.html"), context)
+
+
+def _rows_or(request, template):
+    """Only the rows for a "load more", the page otherwise."""
+    wants_rows = request.htmx and request.GET.get("cursor") and not request.htmx.history_restore_request
+    return "narratives/_export_rows.html" if wants_rows else template
+
+
+@login_required
+@require_safe
+def export(request, pk):
+    """One export: narrative, evidence, changes or audit trail beside its ladder and dossier."""
+    found = export_or_404(request.user, pk, queryset=page_queryset())
+    tab = request.GET.get("tab", "narrative")
+    tab = tab if tab in TABS else "narrative"
+    if request.htmx and request.GET.get("more") and not request.htmx.history_restore_request:
+        return render(request, f"narratives/_{tab}_rows.html", {"export": found, **tab_context(request, found, tab)})
+    return render(request, "narratives/export.html", export_context(request, found, tab=tab))
+
+
+def page_queryset():
+    return (
+        with_ladder(NarrativeExport.objects.all())
+        .select_related("execution__protocol")
+        .annotate(attachment_count=Count("attachments", distinct=True))
+    )
+
+
+def export_context(request, found, *, tab="narrative", **further):
+    """What `export.html` shows; `further` may bring refused forms."""
+    now = timezone.now()
+    package = current_package(found)
+    previous = previous_version(found)
+    stages = list(found.ladder.stages.all())
+    return {
+        "export": found,
+        "execution": found.execution,
+        "stages": stages,
+        "current_stage": current_stage(stages),
+        "ladder_view": ladder_view(found.ladder, request.user, now),
+        "package": package,
+        "why_no_dossier": why_no_dossier(found, package),
+        "previous": previous,
+        "tab": tab,
+        "tabs": _tabs(found, previous),
+        "first_attachments": found.attachments.select_related("evidence").order_by("position")[:5],
+        "now": now,
+        **tab_context(request, found, tab, previous=previous),
+        **further,
+    }
+
+
+def _tabs(found, previous):
+    changes = f"Changes since v{previous.version}" if previous else "Changes"
+    return [
+        ("narrative", "Narrative", None),
+        ("evidence", "Evidence", found.attachment_count),
+        ("changes", changes, None),
+        ("audit", "Audit trail", events_of(found).count()),
+    ]
+
+
+def tab_context(request, found, tab, *, previous=None):
+    """What one tab shows, and nothing of the others."""
+    if tab == "narrative":
+        first = request.GET.get("from", "1")
+        first = int(first) if first.isascii() and first.isdigit() and len(first) < 12 else 1
+        return {"narrative": narrative_page(found.content, first=first, size=EVENTS_SHOWN), "first": first}
+    if tab == "evidence":
+        return {"page": page_of(found.attachments.select_related("evidence"), request, order="position")}
+    if tab == "audit":
+        page = page_of(events_of(found).select_related("actor"), request, order="sequence")
+        for event in page.items:
+            event.summary = summary(event.event_type, event.payload)
+        return {"page": page}
+    return changes_context(request, found, previous)
+
+
+def changes_context(request, found, previous):
+    """The diff against the version named by `against`, else the one before."""
+    others = NarrativeExport.objects.filter(execution=found.execution).exclude(pk=found.pk).order_by("-version")
+    against = request.GET.get("against")
+    other = export_or_404(request.user, against, execution_id=found.execution_id) if against else previous
+    versions = others.values_list("pk", "version")[:200]
+    if other is None:
+        return {"other": None, "versions": versions}
+    lines = narrative_diff(
+        other.content, found.content, old_name=f"version {other.version}", new_name=f"version {found.version}"
+    )
+    evidence = evidence_diff(*(each.attachments.select_related("evidence") for each in (other, found)))
+    return {
+        "other": other,
+        "versions": versions,
+        "changes": lines[2 : DIFF_LINES + 2],
+        "more_changes": max(0, len(lines) - DIFF_LINES - 2),
+        "evidence_changes": evidence,
+    }
+
+
+def events_of(found):
+    """The timeline's events about this export, in sequence."""
+    return ExecutionEvent.objects.filter(
+        execution_id=found.execution_id,
+        event_type__startswith="narrative_export.",
+        body__contains=f'"export_id":"{found.pk}"',
+    ).order_by("sequence")
+
+
+def why_no_dossier(found, package):
+    """Why the dossier cannot be downloaded now, or None."""
+    if package is None:
+        words = {"pending": "The dossier is packaged when every stage has approved.",
+                 "rejected": "A rejected export has no dossier."}  # fmt: skip
+        return words.get(found.ladder.status, "The dossier is not queued yet.")
+    if package.status == PackageStatus.READY:
+        return None
+    return {
+        PackageStatus.FAILED: "Packaging failed; an operator can try it again.",
+        PackageStatus.EXPIRED: "The dossier was removed when its retention ended.",
+    }.get(package.status, "The dossier is being packaged.")
