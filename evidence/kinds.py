@@ -12,6 +12,7 @@ from evidence.names import given_name
 from experiments.models import ExecutionEvent
 from ledger.canonical import canonical_text, loads, rfc3339, sha256_text
 from ledger.errors import Invalid
+from portal.text import one_line
 
 MOST_ATTACHMENTS = 500
 LONGEST_LABEL = 255
@@ -185,7 +186,7 @@ class TimelineEvent(Kind):
         for key in TOLD_BY:
             told = payload.get(key)
             if isinstance(told, str) and told.strip():
-                return " ".join(told.split())[:LONGEST_LABEL]
+                return one_line(" ".join(told.split()))[:LONGEST_LABEL]
         return f"{row.event_type} #{row.sequence}"
 
     def snapshot(self, row):

@@ -17,20 +17,13 @@ from botocore.exceptions import ClientError
 from django.conf import settings
 from django.core.files.storage import storages
 
-from ledger.errors import Refusal
+from ledger.errors import TooLarge
 
 CHUNK = 1024**2
 DRAFT_SUFFIX = ".part"
 ABANDONED_AFTER = 24 * 60 * 60
 READ_ONLY = 0o440
 DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-
-
-class TooLarge(Refusal):
-    """More bytes than this portal takes in one file."""
-
-    status = 413
-    default_code = "too_large"
 
 
 class Damaged(Exception):

@@ -7,7 +7,8 @@ import sys
 import pytest
 
 from evidence import storage
-from evidence.storage import Damaged, Draft, TooLarge, blob_name, check_bytes, exists, open_stream, store_stream
+from evidence.storage import Damaged, Draft, blob_name, check_bytes, exists, open_stream, store_stream
+from ledger.errors import TooLarge
 
 
 def digest(data):
