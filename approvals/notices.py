@@ -1,0 +1,60 @@
+"""What people are told about a ladder, inside the transaction that changes it."""
+
+from django.urls import NoReverseMatch, reverse
+
+from accounts.notify import notify
+from approvals.enums import LadderStatus
+from approvals.policies import who_can_sign
+
+PAGES = {"narrative_export": "export"}
+
+
+def subject_url(ladder):
+    """The page of what is signed ("" where there is none); it belongs to a higher app, so it is known by name only."""
+    subject = ladder.subject
+    try:
+        return reverse(PAGES[subject["kind"]], args=[subject["id"]])
+    except (KeyError, NoReverseMatch):
+        return ""
+
+
+def tell_signers(stage, *, now):
+    """Who may sign the stage that has just started."""
+    due = f" It is due by {stage.due_at:%d %b %Y, %H:%M} UTC." if stage.due_at else ""
+    notify(
+        who_can_sign(stage, now=now),
+        kind="stage_to_sign",
+        title=f"To sign: {stage.ladder.title}, {stage.name}",
+        body=f"Stage {stage.sequence_index}, {stage.name}, waits for the role {stage.required_role}.{due}",
+        url=subject_url(stage.ladder),
+    )
+
+
+def tell_delegate(stage, *, by, notes):
+    notify(
+        [stage.delegated_to],
+        kind="stage_delegated",
+        title=f"Delegated to you: {stage.ladder.title}, {stage.name}",
+        body=f"{by.printed_name} asks you to sign stage {stage.sequence_index}, {stage.name}. {notes}".strip(),
+        url=subject_url(stage.ladder),
+    )
+
+
+def tell_outcome(ladder, *, by, notes=""):
+    """The requester, unless the requester did it."""
+    if ladder.requested_by_id == by.pk:
+        return
+    told = {
+        LadderStatus.APPROVED: ("ladder_approved", "Approved", "The last stage was approved"),
+        LadderStatus.REJECTED: ("ladder_rejected", "Rejected", "Rejected"),
+        LadderStatus.PENDING: ("ladder_reopened", "Reopened", "A stage was reset"),
+    }
+    kind, word, sentence = told[LadderStatus(ladder.status)]
+    reason = f": {notes}" if notes else "."
+    notify(
+        [ladder.requested_by],
+        kind=kind,
+        title=f"{word}: {ladder.title}",
+        body=f"{sentence} by {by.printed_name}{reason}",
+        url=subject_url(ladder),
+    )
