@@ -4,3 +4,13 @@ from django.apps import AppConfig
 class AccountsConfig(AppConfig):
     name = "accounts"
     default_auto_field = "django.db.models.BigAutoField"
+
+    def ready(self):
+        from accounts.queries import unread_count
+        from portal.navigation import NavItem, register
+
+        register(
+            NavItem("Notifications", "notifications", "bell", "top", order=10, count=unread_count, count_words="unread")
+        )
+        register(NavItem("Your account", "account", "person", "account", order=10))
+        register(NavItem("People", "user_search", "person", order=90))

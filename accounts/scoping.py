@@ -11,8 +11,13 @@ def visible_or_404(queryset, user, pk):
     """The row of `queryset.visible_to(user)`; Http404 alike for malformed, unknown and foreign identifiers."""
     row = queryset.visible_to(user).filter(pk=uuid_or_404(pk)).first()
     if row is None:
-        raise Http404(NOT_THERE)
+        raise not_there()
     return row
+
+
+def not_there():
+    """The one answer for unknown and foreign."""
+    return Http404(NOT_THERE)
 
 
 def uuid_or_404(value):
@@ -22,4 +27,4 @@ def uuid_or_404(value):
     try:
         return uuid.UUID(value)
     except (AttributeError, TypeError, ValueError):
-        raise Http404(NOT_THERE) from None
+        raise not_there() from None

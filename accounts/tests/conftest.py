@@ -1,0 +1,58 @@
+from datetime import timedelta
+
+import pytest
+from django.utils import timezone
+from rest_framework.test import APIClient
+
+from accounts import transitions
+from accounts.models import Membership, Team, User
+
+PASSWORD = "correct horse 42"
+
+
+def person(email, **fields):
+    name = fields.pop("full_name", email.split("@")[0].title())
+    return User.objects.create_user(email, PASSWORD, full_name=name, **fields)
+
+
+@pytest.fixture
+def admin(db):
+    return User.objects.create_superuser("admin@lab.org", PASSWORD, full_name="Ada Ng")
+
+
+@pytest.fixture
+def lea(db):
+    return person("lea@lab.org", full_name="Lea Novak")
+
+
+@pytest.fixture
+def jonas(db):
+    return person("jonas@lab.org", full_name="Jonas Ortega")
+
+
+@pytest.fixture
+def stranger(db):
+    return person("stranger@elsewhere.org", full_name="Sam Aoki")
+
+
+@pytest.fixture
+def team(lea, jonas):
+    """Assay: Lea owns it, Jonas is a member."""
+    team = Team.objects.create(name="Assay")
+    Membership.objects.create(team=team, user=lea, role="owner")
+    Membership.objects.create(team=team, user=jonas)
+    return team
+
+
+def bearer(user, scope="write", lifetime=timedelta(hours=1)):
+    """An API client with a fresh token of this person."""
+    row, token = transitions.create_token(user, by=user, scope=scope, expires_at=timezone.now() + lifetime)
+    client = APIClient()
+    client.credentials(HTTP_AUTHORIZATION=f"Bearer {token}")
+    client.token_row = row
+    return client
+
+
+@pytest.fixture
+def as_(db):
+    return bearer

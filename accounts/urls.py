@@ -1,0 +1,17 @@
+from django.urls import path
+
+from accounts import views
+
+urlpatterns = [
+    path("sign-in/", views.sign_in, name="sign_in"),
+    path("sign-out/", views.sign_out, name="sign_out"),
+    path("account/", views.account, name="account"),
+    path("account/password/", views.password_change, name="password_change"),
+    path("account/tokens/", views.token_create, name="token_create"),
+    path("account/tokens/revoke-all/", views.tokens_revoke_all, name="tokens_revoke_all"),
+    path("account/tokens/<slug:token_key>/revoke/", views.token_revoke, name="token_revoke"),
+    path("account/notifications/", views.notifications, name="notifications"),
+    path("account/notifications/read/", views.notifications_read, name="notifications_read"),
+    path("account/notifications/<uuid:pk>/read/", views.notifications_read, name="notification_read"),
+    path("people/", views.user_search, name="user_search"),
+]
