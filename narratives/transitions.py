@@ -158,6 +158,8 @@ def create_export(draft, *, by, written=None):
             )
             for position, (each, evidence) in enumerate(zip(draft.resolved, frozen, strict=True), 1)
         )
+        if written is not None:
+            written(export)
     return export
 
 

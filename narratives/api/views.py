@@ -1,6 +1,5 @@
 """Exports over HTTP: request, read, compare, sign, delegate, reset (api.md, "Narrative exports")."""
 
-from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -197,15 +196,13 @@ class DelegateView(APIView):
         stage_id = stage_or_404(export, stage_id)
         body = DelegationSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        due_at = body.validated_data["due_at"]
-        if due_at is not None and due_at <= timezone.now():
-            raise Invalid.field("due_at", "The new due date must lie in the future.")
         delegate_stage(
             stage_id,
             by=request.user,
             delegate_id=body.validated_data["delegate_id"],
             notes=body.validated_data["notes"],
-            due_at=due_at,
+            due_at=body.validated_data["due_at"],
+            metadata=body.validated_data["metadata"],
         )
         return Response(export_json(export.pk))
 
@@ -217,5 +214,10 @@ class ResetView(APIView):
         stage_id = stage_or_404(export, stage_id)
         body = ResetSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        reset_stage(stage_id, by=request.user, notes=body.validated_data["notes"])
+        reset_stage(
+            stage_id,
+            by=request.user,
+            notes=body.validated_data["notes"],
+            metadata=body.validated_data["metadata"],
+        )
         return Response(export_json(export.pk))
