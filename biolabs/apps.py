@@ -7,9 +7,20 @@ class BiolabsConfig(AppConfig):
     name = "biolabs"
 
     def ready(self):
+        self._log_requests()
         left_here = signs.of_this_cluster()
-        if left_here is None:
-            return
+        if left_here:
+            self._leave_signs(left_here)
+
+    def _log_requests(self):
+        from django_structlog.signals import bind_extra_request_finished_metadata, bind_extra_request_metadata
+
+        from biolabs import request_log
+
+        bind_extra_request_metadata.connect(request_log.name_the_address, dispatch_uid="biolabs.address")
+        bind_extra_request_finished_metadata.connect(request_log.name_the_person, dispatch_uid="biolabs.person")
+
+    def _leave_signs(self, left_here):
         # django-q2's own announcements, in the worker's process; not signals about rows.
         from django_q.signals import post_execute_in_worker, pre_execute
 

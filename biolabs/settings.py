@@ -1,5 +1,6 @@
 """Every setting of the portal. What differs between deployments comes from the environment (docs/operations.md)."""
 
+import logging
 from datetime import timedelta
 from pathlib import Path
 
@@ -92,6 +93,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "portal.problems.ProblemMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
 ]
 ROOT_URLCONF = "biolabs.urls"
@@ -106,6 +108,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "portal.navigation.context",
             ],
         },
     },
@@ -189,7 +192,7 @@ REST_FRAMEWORK = {
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
     "DEFAULT_PARSER_CLASSES": [
-        "rest_framework.parsers.JSONParser",
+        "portal.parsing.StrictJSONParser",
         "rest_framework.parsers.MultiPartParser",
     ],
     "DEFAULT_FILTER_BACKENDS": ["django_filters.rest_framework.DjangoFilterBackend"],
@@ -198,6 +201,8 @@ REST_FRAMEWORK = {
     "TEST_REQUEST_DEFAULT_FORMAT": "json",
     "NUM_PROXIES": TRUSTED_PROXIES,
 }
+DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "portal.problems.ProblemHandler"}
+JSON_MAX_BYTES = 5 * 1024**2
 KNOX_TOKEN_MODEL = "accounts.ApiToken"
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
@@ -281,6 +286,12 @@ TIME_ZONE = "UTC"
 USE_TZ = True
 USE_I18N = True
 
+# --- Log lines ------------------------------------------------------------------------------------------------------
+DJANGO_STRUCTLOG_TRUST_UPSTREAM_REQUEST_ID = True  # biolabs.request_id has made it safe
+DJANGO_STRUCTLOG_IP_LOGGING_ENABLED = False  # biolabs.request_log knows which proxies to believe
+DJANGO_STRUCTLOG_USER_ID_FIELD = None  # the same, without a query for requests that need no person
+DJANGO_STRUCTLOG_STATUS_START_LOG_LEVEL = logging.DEBUG
+
 # --- Safety ---------------------------------------------------------------------------------------------------------
 OVER_HTTPS = SITE_URL.startswith("https://")
 SESSION_COOKIE_NAME = "biolabs_session"
@@ -298,6 +309,7 @@ SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
 SECURE_CROSS_ORIGIN_OPENER_POLICY = "same-origin"
 X_FRAME_OPTIONS = "DENY"
+CSRF_FAILURE_VIEW = "portal.problems.csrf_failure"
 CSRF_TRUSTED_ORIGINS = [SITE_URL]
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {

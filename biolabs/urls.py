@@ -17,11 +17,9 @@ def brought_by_apps(name):
     for app in APPS:
         try:
             yield include(f"{app}.{name}")
-        except ModuleNotFoundError as error:
-            if not f"{app}.{name}".startswith(error.name):
-                print(f"biolabs.urls leaves out {app}.{name}: {error}", file=sys.stderr)
-        except ImportError as error:
-            print(f"biolabs.urls leaves out {app}.{name}: {error}", file=sys.stderr)
+        except Exception as error:  # noqa: BLE001
+            if not (isinstance(error, ModuleNotFoundError) and f"{app}.{name}".startswith(error.name)):
+                print(f"biolabs.urls leaves out {app}.{name}: {error}", file=sys.stderr)  # noqa: T201
 
 
 urlpatterns = [
@@ -33,3 +31,8 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     *[path("", module) for module in brought_by_apps("urls")],
 ]
+
+handler400 = "portal.problems.bad_request"
+handler403 = "portal.problems.permission_denied"
+handler404 = "portal.problems.page_not_found"
+handler500 = "portal.problems.server_error"
