@@ -28,6 +28,7 @@ class AccountAction(models.TextChoices):
     PASSWORD_CHANGED = "user.password_changed", "Password changed"
     PASSWORD_RESET = "user.password_reset", "Password set by an administrator"
     TEAM_CREATED = "team.created", "Team created"
+    TEAM_RENAMED = "team.renamed", "Team renamed"
     MEMBER_ADDED = "team.member_added", "Member added"
     MEMBER_CHANGED = "team.member_changed", "Member's role in the team changed"
     MEMBER_REMOVED = "team.member_removed", "Member removed"
@@ -41,6 +42,7 @@ PAYLOAD_KEYS = {
     AccountAction.USER_CREATED: {"email", "full_name", "is_active", "is_admin"},
     AccountAction.USER_CHANGED: {"changes"},
     AccountAction.TEAM_CREATED: {"team_id", "name"},
+    AccountAction.TEAM_RENAMED: {"team_id", "before", "name"},
     AccountAction.MEMBER_ADDED: {"team_id", "role"},
     AccountAction.MEMBER_CHANGED: {"team_id", "before", "role"},
     AccountAction.MEMBER_REMOVED: {"team_id", "role"},

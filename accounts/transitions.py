@@ -159,6 +159,20 @@ def create_team(*, by, name, owner=None):
     return team
 
 
+def rename_team(team_id, *, by, name):
+    """Give a team another name."""
+    check_is_administrator(by)
+    name = one_clean_line(name, "name", 150)
+    with transaction.atomic():
+        _still_administrator(by)
+        team = Team.objects.select_for_update().get(pk=team_id)
+        if name != team.name:
+            before, team.name = team.name, name
+            saved_or_taken(team, "name", "A team of this name is already there.")
+            record_account_event(AccountAction.TEAM_RENAMED, by=by, team_id=str(team.pk), before=before, name=name)
+    return team
+
+
 def add_member(team, user, *, by, role=MembershipRole.MEMBER):
     """Add somebody, or change the role of who is in already. Answers `(membership, created)`."""
     if role not in MembershipRole.values:

@@ -165,8 +165,7 @@ def notifications(request):
     only_unread = request.GET.get("unread") == "1"
     page = page_of(rows.unread() if only_unread else rows, request, order="-created_at")
     context = {"page": page, "only_unread": only_unread, "unread": unread_count(request.user), "now": timezone.now()}
-    template = "accounts/_notifications.html" if request.htmx else "accounts/notifications.html"
-    return render(request, template, context)
+    return render(request, "accounts/notifications.html", context)
 
 
 @login_required
@@ -180,7 +179,7 @@ def notifications_read(request, pk=None):
 @login_required
 @require_GET
 def user_search(request):
-    """People the caller may see, by name, e-mail address and role: a page, or options for a picker."""
+    """People the caller may see, by name, e-mail address and role."""
     now = timezone.now()
     people = people_matching(
         request.user,
@@ -190,4 +189,4 @@ def user_search(request):
         now=now,
     )
     context = {"page": page_of(people, request, order="full_name"), "q": request.GET.get("q", ""), "now": now}
-    return render(request, "accounts/_people.html" if request.htmx else "accounts/people.html", context)
+    return render(request, "accounts/people.html", context)

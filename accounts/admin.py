@@ -1,0 +1,157 @@
+"""People, teams and role grants in Django's admin; every change goes through the verbs in `transitions`."""
+
+import knox.admin  # noqa: F401  (registers first, so that this can take it back)
+from django.contrib import admin, messages
+from django.contrib.auth.models import Group
+from django.contrib.auth.views import redirect_to_login
+from django.core.exceptions import PermissionDenied
+from django.shortcuts import redirect
+from django.urls import reverse
+from django.utils import timezone
+from knox.models import AuthToken
+
+from accounts import transitions
+from accounts.addresses import safe_next
+from accounts.admin_forms import GrantForm, PersonForm, TeamForm
+from accounts.models import AccountEvent, ApiToken, Membership, RoleGrant, Team, User
+from ledger.admin import ReadOnlyAdmin
+from ledger.errors import Refusal
+
+# Tokens belong to their person; rights come from roles, not from groups.
+for model in (AuthToken, ApiToken, Group):
+    if admin.site.is_registered(model):
+        admin.site.unregister(model)
+
+
+def sign_in_first(request, extra_context=None):
+    """The admin's sign-in is the portal's, so that wrong passwords count there."""
+    if request.user.is_authenticated:
+        raise PermissionDenied("Only administrators may enter here.")
+    return redirect_to_login(safe_next(request.GET.get("next", reverse("admin:index"))), reverse("sign_in"))
+
+
+def change_own_password(request, extra_context=None):
+    return redirect("password_change")
+
+
+admin.site.login = sign_in_first
+admin.site.password_change = change_own_password
+
+
+class VerbAdmin(admin.ModelAdmin):
+    """Shows a refusal of the verb on the form's page; nothing of ours is deleted here."""
+
+    list_per_page = 50
+    show_full_result_count = False
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except Refusal as refusal:
+            self.message_user(request, refusal.sentence, messages.ERROR)
+            return redirect(request.get_full_path())
+
+    def has_delete_permission(self, request, obj=None):
+        return False
+
+
+@admin.register(User)
+class PersonAdmin(VerbAdmin):
+    form = PersonForm
+    list_display = ["full_name", "email", "is_active", "is_admin", "last_login"]
+    list_filter = ["is_active", "is_admin"]
+    search_fields = ["full_name", "email"]
+    readonly_fields = ["must_change_password", "last_login", "date_joined"]
+    fields = ["email", "full_name", "is_active", "is_admin", "new_password", *readonly_fields]
+    actions = ["unlock"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).people()
+
+    def save_model(self, request, obj, form, change):
+        given = {name: form.cleaned_data[name] for name in PersonForm.Meta.fields}
+        password = form.cleaned_data["new_password"] or None
+        if not change:
+            created = transitions.create_user(by=request.user, **given, password=password, must_change_password=True)
+            obj.pk = created.pk
+            obj.refresh_from_db()
+            return
+        transitions.change_user(obj.pk, by=request.user, **given)
+        if password:
+            transitions.reset_password(obj.pk, by=request.user, new_password=password)
+
+    @admin.action(description="Unlock after wrong passwords")
+    def unlock(self, request, queryset):
+        for user in queryset:
+            transitions.unlock(user, by=request.user)
+        self.message_user(request, "Unlocked.")
+
+
+class MembershipInline(admin.TabularInline):
+    model = Membership
+    extra = 1
+    autocomplete_fields = ["user"]
+    fields = ["user", "role"]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("user")
+
+
+@admin.register(Team)
+class TeamAdmin(VerbAdmin):
+    form = TeamForm
+    inlines = [MembershipInline]
+    search_fields = ["name"]
+
+    def save_model(self, request, obj, form, change):
+        if change:
+            transitions.rename_team(obj.pk, by=request.user, name=obj.name)
+        else:
+            obj.pk = transitions.create_team(by=request.user, name=obj.name).pk
+            obj.refresh_from_db()
+
+    def save_formset(self, request, form, formset, change):
+        formset.save(commit=False)
+        team = form.instance
+        # Newcomers and new owners first: an owner may leave once there is another.
+        joining = [*formset.new_objects, *(row for row, _ in formset.changed_objects)]
+        for membership in sorted(joining, key=lambda row: row.role != "owner"):
+            transitions.add_member(team, membership.user, by=request.user, role=membership.role)
+        for membership in formset.deleted_objects:
+            transitions.remove_member(team, membership.user_id, by=request.user)
+
+
+@admin.register(RoleGrant)
+class RoleGrantAdmin(VerbAdmin):
+    form = GrantForm
+    list_display = ["role", "user", "team", "valid_until", "revoked_at"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter), "role", "team"]
+    list_select_related = ["user", "team"]
+    search_fields = ["role", "user__full_name", "user__email"]
+    autocomplete_fields = ["user", "team"]
+    actions = ["revoke"]
+
+    def has_change_permission(self, request, obj=None):
+        # A grant is revoked and granted anew; the list needs the permission for its action.
+        return obj is None and super().has_change_permission(request, obj)
+
+    def save_model(self, request, obj, form, change):
+        given = {name: form.cleaned_data[name] for name in GrantForm.Meta.fields}
+        obj.pk = transitions.grant_role(given.pop("user"), by=request.user, **given).pk
+        obj.refresh_from_db()
+
+    @admin.action(description="Revoke now")
+    def revoke(self, request, queryset):
+        count = 0
+        for grant in queryset.in_force(timezone.now()):
+            transitions.revoke_role(grant.pk, by=request.user)
+            count += 1
+        self.message_user(request, f"Revoked: {count}.")
+
+
+@admin.register(AccountEvent)
+class AccountEventAdmin(ReadOnlyAdmin):
+    list_display = ["created_at", "action", "actor_name", "about_name", "address"]
+    list_filter = ["action"]
+    search_fields = ["actor_name", "about_name"]
+    date_hierarchy = "created_at"
