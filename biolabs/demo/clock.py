@@ -1,6 +1,6 @@
 """A demonstration needs a past; this lets the portal's own transitions write it."""
 
-import datetime
+import datetime as dt
 from contextlib import contextmanager
 from unittest import mock
 
@@ -11,12 +11,12 @@ def at(moment):
 
     Only the demonstration uses it, on an empty database: everything else takes the clock as it is.
     """
-    offset = moment - datetime.datetime.now(datetime.UTC)
+    offset = moment - dt.datetime.now(dt.UTC)
 
-    class Shifted(datetime.datetime):
+    class Shifted(dt.datetime):
         @classmethod
         def now(cls, tz=None):
-            return datetime.datetime.now(tz) + offset
+            return dt.datetime.now(tz) + offset
 
     with mock.patch("django.utils.timezone.datetime", Shifted):
         yield
