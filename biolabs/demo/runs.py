@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 QA = {"name": "QA review", "required_role": "qa", "sla_hours": 24}
 LEAD = {"name": "QA lead review", "required_role": "qa_lead", "sla_hours": 24}
 RELEASE = {"name": "Compliance release", "required_role": "compliance", "sla_hours": 48}
+APPROVAL = {"name": "Team approval", "required_role": "approver", "sla_hours": 72}
 SCIENTIST = {"name": "Scientist review", "required_role": "scientist", "sla_hours": 24}
 
 
@@ -105,7 +106,7 @@ RUNS = (
     DemoRun(
         "Cell line authentication HEK293, bank 7", "hek", "samir", 0.3, 6,
         events=(("qc.cell_count", {"metrics": {"viability_percent": 96.9, "viable_million_per_ml": 0.75}}),),
-        exports=(DemoExport((QA, RELEASE, {"name": "Team approval", "required_role": "approver", "sla_hours": 72}), 30),),
+        exports=(DemoExport((QA, RELEASE, APPROVAL), 30),),
     ),
     DemoRun(
         "Cell line authentication HEK293, bank 6", "hek", "samir", 30, 6,
