@@ -2,9 +2,12 @@
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
+from django.db.models import Q
 from django.shortcuts import redirect, render
+from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
+from accounts.models import RoleGrant, User
 from evidence.catalog import discover
 from evidence.enums import EvidenceType
 from ledger.errors import Refusal
@@ -13,7 +16,9 @@ from narratives.forms import ComposeForm
 from narratives.models import NarrativeExport
 from narratives.queries import execution_or_404
 from narratives.reading import narrative_page
+from narratives.rendering import blocks
 from narratives.transitions import create_export, draft_export
+from portal.text import file_size, one_line
 
 PREVIEWED = 20
 DIFF_LINES = 400
@@ -42,11 +47,15 @@ def export_compose(request, execution_id):
             shown = _shown(draft, action)
         except Refusal as refusal:
             status = form.refuse(refusal)
+    page = _evidence(execution, form)
     context = {
         "execution": execution,
         "form": form,
         "kinds": EvidenceType.choices,
-        "page": _evidence(execution, form),
+        "page": page,
+        "items": _items(page, form),
+        "roles": _roles(),
+        "people": _people(execution),
         "newest": _newest(execution).first(),
         **shown,
     }
@@ -65,9 +74,57 @@ def _evidence(execution, form):
         return discover(execution, kinds=form.kinds, q=form.q, cursor=None, limit=20)
 
 
+def _items(page, form):
+    """What was found and is not chosen yet, with one line that describes it."""
+    found = []
+    for item in page.items:
+        value = f"{item['type']}:{item['id']}"
+        if value not in form.picked:
+            words = {"value": value, "label": item["label"], "kind": EvidenceType(item["type"]).label}
+            found.append({**words, "words": described(item)})
+    return found
+
+
+def described(item):
+    """`96 readings · min 24.1 max 31.8 avg 27.6`, from what evidence discovery answers."""
+    snapshot, parts = item["snapshot"], []
+    if "file_size" in snapshot:
+        parts.append(file_size(snapshot["file_size"]))
+    if "revision" in snapshot:
+        parts.append(f"revision {snapshot['revision']}")
+    if "sequence" in snapshot:
+        parts.append(f"#{snapshot['sequence']} {snapshot['event_type']}")
+    if snapshot.get("reading_count"):
+        parts.append(f"{snapshot['reading_count']} readings")
+    summary = snapshot.get("readings_summary") or {}
+    told = " ".join(f"{name} {summary[name]}" for name in ("min", "max", "avg") if summary.get(name) is not None)
+    metrics = (snapshot.get("metric_rollup") or {}).get("keys") or []
+    if told:
+        parts.append(told)
+    if metrics:
+        parts.append(f"{len(metrics)} metrics: {', '.join(map(str, metrics[:4]))}")
+    if isinstance(snapshot.get("actions"), list):
+        parts.append(f"{len(snapshot['actions'])} actions")
+    parts.append(str(item["context"].get("by", "")))
+    return one_line(" · ".join(part for part in parts if part), 240)
+
+
+def _roles():
+    """Roles that somebody holds now, to choose from."""
+    return RoleGrant.objects.in_force(timezone.now()).values_list("role", flat=True).distinct().order_by("role")[:100]
+
+
+def _people(execution):
+    """Who holds a signing role in the run's team or everywhere."""
+    grants = RoleGrant.objects.in_force(timezone.now()).filter(Q(team__isnull=True) | Q(team=execution.team_id))
+    return User.objects.active().filter(pk__in=grants.values("user_id")).order_by("full_name")[:200]
+
+
 def _shown(draft, action):
     if action == "preview":
-        return {"preview": narrative_page(draft.content, size=PREVIEWED), "draft": draft}
+        *_, last = blocks(draft.content)
+        preview = narrative_page(draft.content, size=PREVIEWED)
+        return {"preview": preview, "evidence_markdown": last.markdown, "draft": draft}
     newest = NarrativeExport.objects.filter(execution=draft.execution).order_by("-version").first()
     if newest is None:
         return {"changes": [], "draft": draft}

@@ -34,7 +34,7 @@ def export_reject(request, pk):
 
 def _decide(request, pk, *, form_class, verb):
     found = export_or_404(request.user, pk, queryset=_light())
-    form = form_class(request.POST)
+    form = form_class(request.POST, auto_id="sign_%s")
     if not form.is_valid():
         return _again(request, found, sign_form=form, status=400)
     try:
@@ -47,6 +47,7 @@ def _decide(request, pk, *, form_class, verb):
             meaning=form.cleaned_data["meaning"],
             expected_digest=form.cleaned_data["digest"],
             notes=form.cleaned_data["notes"],
+            expected_cycle=form.cleaned_data["cycle"],
         )
     except Refusal as refusal:
         return _again(request, found, sign_form=form, status=show_refusal(form, refusal))
@@ -71,7 +72,7 @@ def export_delegate(request, pk, stage_id):
     """Hand a stage to somebody else who holds its role."""
     found = export_or_404(request.user, pk, queryset=_light())
     stage_id = stage_or_404(found, stage_id)
-    form = DelegateForm(request.POST)
+    form = DelegateForm(request.POST, auto_id="delegate_%s")
     if not form.is_valid():
         return _again(request, found, delegate_form=form, stage_id=stage_id, status=400)
     try:
@@ -88,7 +89,7 @@ def export_reset(request, pk, stage_id):
     """Reopen a decided stage."""
     found = export_or_404(request.user, pk, queryset=_light())
     stage_id = stage_or_404(found, stage_id)
-    form = ResetForm(request.POST)
+    form = ResetForm(request.POST, auto_id="reset_again_%s")
     if not form.is_valid():
         return _again(request, found, reset_form=form, stage_id=stage_id, status=400)
     try:

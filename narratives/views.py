@@ -24,6 +24,7 @@ from narratives.queries import (
 from narratives.reading import narrative_page
 from narratives.summaries import summary
 from portal.paging import page_of
+from portal.problems import wants_fragment
 
 TABS = ("narrative", "evidence", "changes", "audit")
 STATUSES = (
@@ -48,14 +49,14 @@ def export_list(request):
     mine = request.GET.get("mine") == "1"
     exports = for_list(search_exports(request.user, q=q, status=status, mine=mine))
     context = {
-        "page": page_of(exports, request, order="-created_at"),
+        "page": _listed(exports, request),
         "q": q,
         "status": status,
         "mine": mine,
         "statuses": STATUSES,
         "now": timezone.now(),
     }
-    return render(request, _rows_or(request, "narratives/export_list.html"), context)
+    return render(request, _table_or(request, "narratives/export_list.html"), context)
 
 
 @login_required
@@ -67,16 +68,31 @@ def execution_exports(request, execution_id):
     context = {
         "execution": execution,
         "tab": "exports",
-        "page": page_of(exports, request, order="-created_at"),
+        "page": _listed(exports, request),
         "now": timezone.now(),
     }
-    return render(request, _rows_or(request, "narratives/execution_exports.html"), context)
+    return render(request, _table_or(request, "narratives/execution_exports.html"), context)
 
 
-def _rows_or(request, template):
-    """Only the rows for a "load more", the page otherwise."""
-    wants_rows = request.htmx and request.GET.get("cursor") and not request.htmx.history_restore_request
-    return "narratives/_export_rows.html" if wants_rows else template
+def _listed(exports, request):
+    """A page of exports, each with the words the table shows."""
+    page = page_of(exports, request, order="-created_at")
+    for found in page.items:
+        found.package_now = current_package(found)
+        found.stage_words = stage_words(found)
+    return page
+
+
+def stage_words(found):
+    """Where a pending ladder stands, `stage 2 of 3 · QA review`."""
+    stages = list(found.ladder.stages.all())
+    stage = current_stage(stages)
+    return f"stage {stage.sequence_index} of {len(stages)} · {stage.name}" if stage else ""
+
+
+def _table_or(request, template):
+    """Only the table for a "load more", the page otherwise."""
+    return "narratives/_export_table.html" if wants_fragment(request) and request.GET.get("cursor") else template
 
 
 @login_required
@@ -86,8 +102,9 @@ def export(request, pk):
     found = export_or_404(request.user, pk, queryset=page_queryset())
     tab = request.GET.get("tab", "narrative")
     tab = tab if tab in TABS else "narrative"
-    if request.htmx and request.GET.get("more") and not request.htmx.history_restore_request:
-        return render(request, f"narratives/_{tab}_rows.html", {"export": found, **tab_context(request, found, tab)})
+    if wants_fragment(request) and (request.GET.get("cursor") or request.GET.get("from")):
+        context = {"export": found, "now": timezone.now(), **tab_context(request, found, tab)}
+        return render(request, f"narratives/_{tab}.html", context)
     return render(request, "narratives/export.html", export_context(request, found, tab=tab))
 
 
@@ -110,6 +127,8 @@ def export_context(request, found, *, tab="narrative", **further):
         "execution": found.execution,
         "stages": stages,
         "current_stage": current_stage(stages),
+        "pending_words": f"Pending · {stage_words(found).partition(' · ')[0]}",
+        "previous_words": f"Compare with v{previous.version}" if previous else "",
         "ladder_view": ladder_view(found.ladder, request.user, now),
         "package": package,
         "why_no_dossier": why_no_dossier(found, package),
