@@ -15,6 +15,7 @@ KEY = re.compile(r"[a-z0-9]+(?:[-_][a-z0-9]+)*\Z")
 GATE_KEY = re.compile(r"[A-Za-z0-9_.:-]{1,200}\Z")
 MAX_STEP_INDEX = 9999
 METADATA_LIMIT = 20_000
+MAPPING = ("stage_step_indexes", "stage_gate_keys", "metadata")
 
 
 class Faults:
@@ -93,20 +94,13 @@ def _check_stage(faults, stage, number, permitted_roles, names, where):
 
 
 def _check_mapping(fault, stage):
-    indexes, gates = stage.get("stage_step_indexes") or [], stage.get("stage_gate_keys") or []
-    if (
-        not isinstance(indexes, list)
-        or not all(_index(entry) for entry in indexes)
-        or len(set(indexes)) != len(indexes)
-    ):
+    indexes, gates, metadata = ([] if stage.get(key) is None else stage[key] for key in MAPPING)
+    if not _distinct(indexes, _index):
         fault("stage_step_indexes", f"step indexes are distinct whole numbers from 0 to {MAX_STEP_INDEX}.")
-    if (
-        not isinstance(gates, list)
-        or not all(isinstance(g, str) and GATE_KEY.match(g) for g in gates)
-        or len(set(gates)) != len(gates)
-    ):
+    if not _distinct(gates, _gate_key):
         fault("stage_gate_keys", "gate keys are distinct texts of letters, digits and _ . : - only.")
-    metadata = stage.get("metadata") or {}
+    if stage.get("metadata") is None:
+        return
     if not isinstance(metadata, dict) or len(canonical_text(metadata)) > METADATA_LIMIT:
         fault("metadata", f"must be an object of {METADATA_LIMIT:,} characters at most.")
 
@@ -152,3 +146,11 @@ def _index(value):
 
 def _role(value):
     return isinstance(value, str) and bool(ROLE.match(value))
+
+
+def _gate_key(value):
+    return isinstance(value, str) and bool(GATE_KEY.match(value))
+
+
+def _distinct(values, fits):
+    return isinstance(values, list) and all(map(fits, values)) and len(set(values)) == len(values)
