@@ -191,6 +191,11 @@ def decisions_in_force():
     return ApprovalAction.objects.filter(action_type__in=DECISIONS, stage__status__in=DECIDED).exclude(Exists(later))
 
 
+def is_overdue(stage, *, now):
+    """Whether a stage in progress is past its deadline."""
+    return stage.status == StageStatus.IN_PROGRESS and stage.due_at is not None and stage.due_at < now
+
+
 def team_of(stage):
     """The team whose roles count: that of the execution's protocol (None: only roles granted everywhere)."""
     return stage.ladder.execution.team_id

@@ -1,0 +1,19 @@
+from django.core.management.base import BaseCommand, CommandError
+
+from approvals.models import ApprovalLadder
+from approvals.signing import fingerprint
+from approvals.verification import verify_ladder
+
+
+class Command(BaseCommand):
+    help = "Check every signature's seal and chain, and that each ladder's status follows from its signatures."
+
+    def handle(self, *args, **options):
+        faults, checked = [], 0
+        ladders = ApprovalLadder.objects.select_related("execution__protocol").order_by("created_at", "pk")
+        for ladder in ladders.iterator(chunk_size=200):
+            checked += 1
+            faults += verify_ladder(ladder)
+        if faults:
+            raise CommandError("\n".join(faults))
+        self.stderr.write(f"{checked} ladders verified with key {fingerprint()}.")

@@ -1,0 +1,160 @@
+"""A ladder in words, for the page of whatever is signed; the posts belong to that page's app."""
+
+from dataclasses import dataclass, field
+
+from django.urls import NoReverseMatch, reverse
+
+from approvals.enums import ActionType, StageStatus
+from approvals.forms import DelegateForm, ResetForm, SignForm
+from approvals.models import ApprovalLadder, ApprovalStage
+from approvals.notices import PAGES
+from approvals.policies import (
+    DECIDED,
+    DECISIONS,
+    is_overdue,
+    who_can_stand_in,
+    why_not_delegate,
+    why_not_reset,
+    why_not_sign,
+)
+from approvals.queries import ladder_stages
+from portal.text import duration
+
+CSS = {
+    StageStatus.APPROVED: "done",
+    StageStatus.IN_PROGRESS: "active",
+    StageStatus.REJECTED: "rejected",
+    StageStatus.RESET: "reset",
+}
+STAND_INS_SHOWN = 200
+
+
+@dataclass
+class StageView:
+    """One rung as a person sees it; `why_not_…` are None where they may."""
+
+    stage: ApprovalStage
+    assigned: str
+    limit: str
+    css: str
+    overdue: bool
+    decision: object = None
+    superseded: list = field(default_factory=list)
+    handed_on: list = field(default_factory=list)
+    why_not_sign: str | None = ""
+    why_not_delegate: str | None = ""
+    why_not_reset: str | None = ""
+    stand_ins: list = field(default_factory=list)
+    sign_form: SignForm | None = None
+    delegate_form: DelegateForm | None = None
+    reset_form: ResetForm | None = None
+    urls: dict = field(default_factory=dict)
+
+    @property
+    def can_sign(self):
+        return self.why_not_sign is None
+
+    @property
+    def can_delegate(self):
+        return self.why_not_delegate is None
+
+    @property
+    def can_reset(self):
+        return self.why_not_reset is None
+
+
+@dataclass
+class LadderView:
+    ladder: ApprovalLadder
+    stages: list
+    current: StageView | None
+    decided: int
+
+    @property
+    def total(self):
+        return len(self.stages)
+
+    @property
+    def position(self):
+        """The number of the stage in progress, else of the decided ones."""
+        return self.current.stage.sequence_index if self.current else self.decided
+
+
+def ladder_view(ladder, user, now, *, artifact_ready=False):
+    """A LadderView for `user`; the number of queries does not grow with stages or decisions."""
+    stages = [_stage_view(stage, user, now, artifact_ready) for stage in ladder_stages(ladder)]
+    current = next((each for each in stages if each.stage.status == StageStatus.IN_PROGRESS), None)
+    return LadderView(ladder, stages, current, sum(each.stage.status in DECIDED for each in stages))
+
+
+def _stage_view(stage, user, now, artifact_ready):
+    actions = list(stage.actions.all())
+    decisions = [action for action in actions if action.action_type in DECISIONS]
+    in_force = decisions[-1] if stage.status in DECIDED and decisions else None
+    view = StageView(
+        stage=stage,
+        assigned=_assigned(stage, actions, user),
+        limit=_limit(stage),
+        css=CSS.get(stage.status, ""),
+        overdue=is_overdue(stage, now=now),
+        decision=in_force,
+        superseded=[action for action in decisions if action is not in_force],
+        handed_on=[each for each in actions if each.action_type in (ActionType.DELEGATED, ActionType.RESET)],
+        urls=_targets(stage),
+    )
+    if stage.status == StageStatus.IN_PROGRESS:
+        _add_signing(view, user, now)
+    if stage.status in DECIDED:
+        view.why_not_reset = why_not_reset(user, stage, artifact_ready=artifact_ready)
+        view.reset_form = ResetForm(auto_id=f"reset_{stage.sequence_index}_%s")
+    return view
+
+
+def _add_signing(view, user, now):
+    stage = view.stage
+    view.why_not_sign = why_not_sign(user, stage, now=now)
+    view.why_not_delegate = why_not_delegate(user, stage, now=now)
+    ladder = stage.ladder
+    view.sign_form = SignForm(
+        initial={"digest": ladder.content_digest, "cycle": ladder.cycle, "stage_id": stage.pk}, auto_id="sign_%s"
+    )
+    if view.can_delegate:
+        view.delegate_form = DelegateForm(auto_id="delegate_%s")
+        view.stand_ins = list(who_can_stand_in(stage, by=user, now=now)[:STAND_INS_SHOWN])
+
+
+def _assigned(stage, actions, user):
+    """Whose stage it is, in words."""
+    if stage.delegated_to_id:
+        by = [each.actor for each in actions if each.delegation_target_id == stage.delegated_to_id]
+        giver = stage.assignee or (by[-1] if by else None)
+        words = f"delegated to {_name(stage.delegated_to, user)}"
+        return f"{words} by {_name(giver, user)}" if giver else words
+    if stage.assignee_id:
+        return f"assigned to {_name(stage.assignee, user)}"
+    return "anyone who holds it"
+
+
+def _name(person, user):
+    return "you" if person.pk == user.pk else person.printed_name
+
+
+def _limit(stage):
+    if not stage.sla_hours:
+        return ""
+    return f"{duration(stage.sla_hours * 3600)} once started"
+
+
+def _targets(stage):
+    """Where the page's forms are posted to; the pages belong to a higher app and are known by name."""
+    subject = stage.ladder.subject
+    page = PAGES.get(subject["kind"], "")
+    wanted = {"sign": [subject["id"]], "reject": [subject["id"]]}
+    wanted |= {"delegate": [subject["id"], stage.pk], "reset": [subject["id"], stage.pk]}
+    targets = {}
+    for verb, arguments in wanted.items():
+        try:
+            targets[verb] = reverse(f"{page}_{verb}", args=arguments)
+        except NoReverseMatch:
+            targets[verb] = ""
+    return targets
