@@ -10,8 +10,8 @@ from pathlib import Path
 import bagit
 import pytest
 
-from tests.real_input.portal import ADMIN, PASSWORD, ROOT, Portal
 from tests.real_input.readers import allotrope_metrics, biomek_events, ludox_events, protocol_steps
+from tests.running_portal import ADMIN, PASSWORD, ROOT, Portal
 
 DATA = ROOT.parent / "shared" / "data"
 pytestmark = [

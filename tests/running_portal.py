@@ -12,7 +12,7 @@ from pathlib import Path
 
 import httpx
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[1]
 ADMIN = ("ada.admin@example.org", "Correct-horse-battery-1")
 PASSWORD = "Correct-horse-battery-2"
 
@@ -46,10 +46,13 @@ class Portal:
             [sys.executable, "manage.py", *arguments], cwd=ROOT, env=self.environment, check=True, **options
         )
 
-    def start(self):
-        self.manage("migrate", "--verbosity=0")
-        self.manage("createcachetable")
-        self.manage("createsuperuser", "--noinput", f"--email={ADMIN[0]}", "--full_name=Ada Admin")
+    def start(self, *, demo=False):
+        """Prepare an empty portal with one administrator, or the demonstration laboratory, and serve it."""
+        self.manage("prepare", stdout=subprocess.DEVNULL)
+        if demo:
+            self.manage("demo", stdout=subprocess.DEVNULL)
+        else:
+            self.manage("createsuperuser", "--noinput", f"--email={ADMIN[0]}", "--full_name=Ada Admin")
         gunicorn = Path(sys.executable).with_name("gunicorn")
         self._spawn("web", str(gunicorn), "biolabs.wsgi", f"--bind=127.0.0.1:{self.port}", "--workers=2")
         self._spawn("worker", sys.executable, "manage.py", "worker")

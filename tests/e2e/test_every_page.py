@@ -1,0 +1,83 @@
+"""Every page: accessible in light and dark, no side-scrolling at 320 px, no complaint in the console."""
+
+import json
+from importlib import resources
+
+import pytest
+
+PAGES = [
+    "/",
+    "/?tab=mine",
+    "/?tab=done",
+    "/executions/",
+    "/executions/?q=LUDOX&status=completed",
+    "/executions/new/",
+    "/protocols/",
+    "/exports/",
+    "/account/",
+    "/operations/",
+    "RUN",
+    "RUN/exports/",
+    "RUN/exports/new/",
+    "RUN/notebook/",
+    "RUN/files/",
+    "EXPORT",
+    "EXPORT?tab=evidence",
+    "EXPORT?tab=changes",
+    "EXPORT?tab=audit",
+]
+RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
+
+
+@pytest.fixture(scope="module")
+def places(browser, portal):
+    from tests.e2e.conftest import Visitor
+
+    olga = Visitor(browser, portal).sign_in("olga")
+    export = olga.open("/exports/?q=SARS").get_by_role("link", name="assay validation · v2").get_attribute("href")
+    run = olga.open("/executions/?q=SARS").get_by_role("link", name="assay validation").first.get_attribute("href")
+    olga.context.close()
+    return {"EXPORT": export, "RUN/": run, "RUN": run}
+
+
+def address(page, places):
+    for name, found in places.items():
+        if page.startswith(name):
+            return page.replace(name, found, 1)
+    return page
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing(visitor, places, scheme):
+    olga = visitor("olga", color_scheme=scheme, viewport={"width": 1440, "height": 960})
+    axe = (resources.files("axe_playwright_python") / "axe.min.js").read_text()
+    found = []
+    for page in PAGES:
+        olga.open(address(page, places))
+        # The page's own policy forbids inline script; the debugger's evaluation is not subject to it.
+        olga.page.evaluate(axe)
+        outcome = olga.page.evaluate("rules => axe.run(document, {runOnly: rules})", RULES)
+        for violation in outcome["violations"]:
+            where = [node["html"][:160] for node in violation["nodes"][:3]]
+            found.append({"page": page, "rule": violation["id"], "where": where})
+    assert found == [], json.dumps(found, indent=1)
+
+
+@pytest.mark.parametrize("width", [320, 480])
+def test_no_page_scrolls_sideways(visitor, places, width):
+    olga = visitor("olga", viewport={"width": width, "height": 800})
+    wide = []
+    for page in PAGES:
+        olga.open(address(page, places))
+        if olga.overflows():
+            wide.append(page)
+    assert wide == []
+
+
+def test_every_page_has_one_heading_a_title_and_a_way_to_skip_the_navigation(visitor, places):
+    olga = visitor("olga")
+    for page in PAGES:
+        olga.open(address(page, places))
+        assert olga.page.locator("h1").count() == 1, page
+        assert olga.page.title().endswith("BioLabs"), page
+        assert olga.page.locator("a[href='#main']").count() == 1, page
