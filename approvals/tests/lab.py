@@ -7,7 +7,7 @@ from django.utils import timezone
 from accounts.models import Membership, RoleGrant, Team, User
 from accounts.passwords import Authentication
 from approvals.models import ApprovalLadder, ApprovalStage
-from approvals.transitions import open_ladder
+from approvals.transitions import approve_stage, open_ladder, reject_stage
 from experiments.models import Execution, Protocol
 from experiments.timeline import chain_id, locked_timeline
 from governance.blueprint import ad_hoc_ladder
@@ -100,3 +100,13 @@ def password():
 
 def stale_password():
     return Authentication(method="password", at=timezone.now() - timedelta(minutes=6))
+
+
+def approve(lab, ladder, index, by, **changes):
+    arguments = {"authentication": password(), "meaning": "approved", "expected_digest": DIGEST, **changes}
+    return approve_stage(lab.stage(ladder, index).pk, by=by, **arguments)
+
+
+def reject(lab, ladder, index, by, **changes):
+    arguments = {"authentication": password(), "expected_digest": DIGEST, **changes}
+    return reject_stage(lab.stage(ladder, index).pk, by=by, **arguments)

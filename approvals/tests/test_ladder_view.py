@@ -5,8 +5,8 @@ from django.utils import timezone
 
 from approvals.forms import SignForm
 from approvals.models import ApprovalLadder
-from approvals.tests.lab import DIGEST, password
-from approvals.transitions import approve_stage, delegate_stage, reject_stage, reset_stage
+from approvals.tests.lab import DIGEST, approve, reject
+from approvals.transitions import delegate_stage, reset_stage
 from approvals.views import ladder_view
 
 
@@ -15,11 +15,6 @@ def page(ladder, user, **context):
     request.user = user
     view = ladder_view(ApprovalLadder.objects.get(pk=ladder.pk), user, timezone.now())
     return render_to_string("approvals/_ladder.html", {"ladder_view": view, **context}, request)
-
-
-def approve(lab, ladder, index, by, **changes):
-    arguments = {"authentication": password(), "meaning": "approved", "expected_digest": DIGEST, **changes}
-    return approve_stage(lab.stage(ladder, index).pk, by=by, **arguments)
 
 
 def test_who_may_sign_gets_the_form_over_the_digest_and_the_others_why_not(lab):
@@ -44,7 +39,7 @@ def test_a_decision_shows_name_meaning_note_and_time(lab):
 def test_an_earlier_cycles_decision_is_shown_as_superseded(lab):
     ladder = lab.ladder()
     stage = lab.stage(ladder, 1)
-    reject_stage(stage.pk, by=lab.lea, authentication=password(), expected_digest=DIGEST, notes="Attach plate 3")
+    reject(lab, ladder, 1, lab.lea, notes="Attach plate 3")
     assert "Reset this stage" in page(ladder, lab.requester)
     assert "Reset this stage" not in page(ladder, lab.lea)
     reset_stage(stage.pk, by=lab.requester, notes="Attached elsewhere")
