@@ -4,6 +4,7 @@ Bytes arrive in a Draft, which nobody can find; they become visible complete or 
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 import re
@@ -17,7 +18,7 @@ from botocore.exceptions import ClientError
 from django.conf import settings
 from django.core.files.storage import storages
 
-from ledger.errors import TooLarge
+from ledger.errors import Busy, TooLarge
 
 CHUNK = 1024**2
 DRAFT_SUFFIX = ".part"
@@ -109,8 +110,14 @@ class Draft:
             raise TooLarge(f"A file may have {self.limit} bytes at most.", details={"limit": self.limit})
         self._hash.update(chunk)
         view = memoryview(chunk)
-        while view:
-            view = view[self._file.write(view) :]
+        try:
+            while view:
+                view = view[self._file.write(view) :]
+        except OSError as error:
+            self.close()
+            if error.errno not in {errno.ENOSPC, errno.EDQUOT}:
+                raise
+            raise Busy("The portal's disk is full. An operator has to make room.", code="disk_full") from error
 
     def keep(self):
         """Make the bytes visible under their digest; answers StoredBytes. Raises Damaged if they read back changed."""

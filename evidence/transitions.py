@@ -1,18 +1,27 @@
 """Every write of the evidence app: files and notebook. Freezing is in `kinds`, under the execution's lock."""
 
+import logging
+
 from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.db import transaction
+from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import Notification
+from accounts.notify import notify, operators
 from evidence.models import NotebookEntry, NotebookRevision, StoredFile
 from evidence.names import given_name, media_type
 from evidence.policies import check_can_add, check_can_edit
 from evidence.storage import store_stream
 from ledger.canonical import sha256_text
 from ledger.errors import Invalid, TransitionDenied
+from portal.text import moment, one_line
+
+logger = logging.getLogger(__name__)
 
 LONGEST_CONTENT = 1_000_000
+DAMAGED = "file_damaged"
 
 
 def store_file(upload, *, by, execution=None):
@@ -89,8 +98,8 @@ def _write_revision(entry, by):
 
 def _overtaken(entry):
     newest = entry.revisions.get(number=entry.revision)
-    moment = newest.created_at.strftime("%d %b %Y %H:%M UTC")
-    return f"{newest.edited_by_name} saved revision {entry.revision} on {moment}; look at it before you save yours."
+    who, when = newest.edited_by_name, moment(newest.created_at)
+    return f"{who} saved revision {entry.revision} on {when}; look at it before you save yours."
 
 
 def _checked(title, content):
@@ -116,3 +125,15 @@ def _text(value, field):
     if "\x00" in value:
         raise Invalid.field(field, "This text must not contain the NUL character.", "nul_character")
     return value
+
+
+def report_damage(file, reason):
+    """Tell the operators, once a file, that its stored bytes are damaged; answers whether they were told now."""
+    logger.error("stored bytes are damaged", extra={"file": str(file.pk), "reason": reason})
+    url = reverse("file_download", args=[file.pk])
+    with transaction.atomic():
+        if Notification.objects.filter(kind=DAMAGED, url=url).exists():
+            return False
+        title = f"The stored bytes of “{one_line(file.filename)}” are damaged"
+        notify(operators(), kind=DAMAGED, title=title, body=reason, url=url)
+    return True
