@@ -11,14 +11,6 @@ CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
 os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "true"
 
 
-def pytest_collection_modifyitems(items):
-    for item in items:
-        if "/e2e/" in str(item.path):
-            item.add_marker(pytest.mark.e2e)
-            if not CHROMIUM:
-                item.add_marker(pytest.mark.skip(reason="skipped, no chromium"))
-
-
 @pytest.fixture(scope="session")
 def portal(tmp_path_factory):
     running = Portal(tmp_path_factory.mktemp("browser-portal"))
@@ -30,6 +22,8 @@ def portal(tmp_path_factory):
 
 @pytest.fixture(scope="session")
 def browser():
+    if not CHROMIUM:
+        pytest.skip("no chromium")
     from playwright.sync_api import sync_playwright
 
     with sync_playwright() as playwright:

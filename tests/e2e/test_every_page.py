@@ -5,6 +5,7 @@ from importlib import resources
 
 import pytest
 
+pytestmark = pytest.mark.e2e
 PAGES = [
     "/",
     "/?tab=mine",

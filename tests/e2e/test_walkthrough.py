@@ -9,7 +9,7 @@ from playwright.sync_api import expect
 
 from biolabs.demo.people import PASSWORD
 
-RUN = "LUDOX calibration, plate reader 1"
+pytestmark = pytest.mark.e2e
 
 
 def run_address(page, title):
