@@ -24,7 +24,6 @@ class SignInForm(forms.Form):
         widget=forms.EmailInput(attrs={"autocomplete": "username", "spellcheck": "false", "autocapitalize": "none"}),
     )
     password = password_field("Password", "current-password")
-    next = forms.CharField(required=False, widget=forms.HiddenInput)
 
 
 class PasswordChangeForm(forms.Form):

@@ -109,7 +109,7 @@ def change_password(user, *, by, old_password, new_password, request_meta):
     passwords.check_own_password(user, old_password, request_meta=request_meta)
     if new_password == old_password:
         raise Invalid.field("new_password", "The new password must differ from the old one.", code="password_unchanged")
-    check_new_password(new_password, user)
+    check_new_password(new_password, user, field="new_password")
     draft = User()
     draft.set_password(new_password)
     with transaction.atomic():

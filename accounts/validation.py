@@ -9,11 +9,11 @@ from ledger.errors import Invalid
 from portal.text import clean_text, one_line
 
 
-def check_new_password(password, user):
-    """The deployment's rules for passwords; raises Invalid for field `password`."""
+def check_new_password(password, user, *, field="password"):
+    """The deployment's rules for passwords; raises Invalid at `field`."""
     if not isinstance(password, str) or len(password) > PASSWORD_LENGTH or not password.isprintable():
         raise Invalid.field(
-            "password",
+            field,
             f"A password is up to {PASSWORD_LENGTH} printable characters.",
             code="password_invalid",
         )
@@ -23,7 +23,7 @@ def check_new_password(password, user):
         raise Invalid(
             " ".join(error.messages),
             code="password_too_weak",
-            errors=[{"field": "password", "code": e.code, "detail": m} for e in error.error_list for m in e.messages],
+            errors=[{"field": field, "code": e.code, "detail": m} for e in error.error_list for m in e.messages],
         ) from error
 
 

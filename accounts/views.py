@@ -34,18 +34,22 @@ def sign_in(request):
     if request.method != "POST":
         if request.user.is_authenticated:
             return HttpResponseRedirect(safe_next(request.GET.get("next")))
-        return render(request, "accounts/sign_in.html", {"form": SignInForm(initial={"next": request.GET.get("next")})})
-    form = SignInForm(request.POST)
+        return _sign_in_page(request, SignInForm(), request.GET.get("next"))
+    form, path = SignInForm(request.POST), request.POST.get("next")
     if not form.is_valid():
-        return render(request, "accounts/sign_in.html", {"form": form}, status=400)
+        return _sign_in_page(request, form, path, status=400)
     given = form.cleaned_data
     try:
         user = check_sign_in(given["email"], given["password"], request_meta=request.META)
     except Refusal as refusal:
-        return render(request, "accounts/sign_in.html", {"form": form}, status=show_refusal(form, refusal))
+        return _sign_in_page(request, form, path, status=show_refusal(form, refusal))
     login(request, user, backend=BACKEND)
     transitions.note_sign_in(by=user, address=client_address(request.META))
-    return HttpResponseRedirect(safe_next(given["next"]))
+    return HttpResponseRedirect(safe_next(path))
+
+
+def _sign_in_page(request, form, path, status=200):
+    return render(request, "accounts/sign_in.html", {"form": form, "next": safe_next(path)}, status=status)
 
 
 @require_POST
