@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from narratives import compose, decisions, views
+from narratives import compose, decisions, package_urls, views
 
 urlpatterns = [
     path("executions/<uuid:execution_id>/exports/", views.execution_exports, name="execution_exports"),
@@ -13,4 +13,5 @@ urlpatterns = [
     path("exports/<uuid:pk>/reject/", decisions.export_reject, name="export_reject"),
     path("exports/<uuid:pk>/stages/<uuid:stage_id>/delegate/", decisions.export_delegate, name="export_delegate"),
     path("exports/<uuid:pk>/stages/<uuid:stage_id>/reset/", decisions.export_reset, name="export_reset"),
+    *package_urls.urlpatterns,
 ]

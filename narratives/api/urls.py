@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from narratives.api import views
+from narratives.api import package_urls, views
 
 BASE = "experiment-console/sessions/<str:execution_id>/exports/narrative"
 
@@ -17,4 +17,5 @@ urlpatterns = [
         name="api-export-delegate",
     ),
     path(f"{BASE}/<str:export_id>/stages/<str:stage_id>/reset", views.ResetView.as_view(), name="api-export-reset"),
+    *package_urls.urlpatterns,
 ]
