@@ -7,10 +7,17 @@ class BiolabsConfig(AppConfig):
     name = "biolabs"
 
     def ready(self):
+        self._register_pages()
         self._log_requests()
         left_here = signs.of_this_cluster()
         if left_here:
             self._leave_signs(left_here)
+
+    def _register_pages(self):
+        from biolabs import my_work, search
+
+        my_work.register_page()
+        search.register_box()
 
     def _log_requests(self):
         from django_structlog.signals import bind_extra_request_finished_metadata, bind_extra_request_metadata

@@ -8,6 +8,8 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from biolabs import health
+from biolabs.my_work import my_work
+from biolabs.search import search
 
 APPS = [config.partition(".")[0] for config in settings.OUR_APPS if not config.startswith("biolabs.")]
 
@@ -29,6 +31,8 @@ urlpatterns = [
     path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
     *[path("api/", module) for module in brought_by_apps("api.urls")],
     path("admin/", admin.site.urls),
+    path("", my_work, name="my_work"),
+    path("search/", search, name="search"),
     *[path("", module) for module in brought_by_apps("urls")],
 ]
 

@@ -49,7 +49,7 @@ def export_list(request):
     mine = request.GET.get("mine") == "1"
     exports = for_list(search_exports(request.user, q=q, status=status, mine=mine))
     context = {
-        "page": _listed(exports, request),
+        "page": listed_exports(exports, request),
         "q": q,
         "status": status,
         "mine": mine,
@@ -68,19 +68,26 @@ def execution_exports(request, execution_id):
     context = {
         "execution": execution,
         "tab": "exports",
-        "page": _listed(exports, request),
+        "page": listed_exports(exports, request),
         "now": timezone.now(),
     }
     return render(request, _table_or(request, "narratives/execution_exports.html"), context)
 
 
-def _listed(exports, request):
-    """A page of exports, each with the words the table shows."""
+def listed_exports(exports, request):
+    """A page of exports, newest first, each with the words the table shows."""
     page = page_of(exports, request, order="-created_at")
-    for found in page.items:
+    with_words(page.items)
+    return page
+
+
+def with_words(exports):
+    """The exports as a list, each with `package_now` and `stage_words`."""
+    exports = list(exports)
+    for found in exports:
         found.package_now = current_package(found)
         found.stage_words = stage_words(found)
-    return page
+    return exports
 
 
 def stage_words(found):
