@@ -4,6 +4,7 @@ from django.db import connections
 from django.test import TransactionTestCase
 
 from ledger import triggers
+from tests.deployment import Template
 
 collect_ignore = ["biolabs/test_settings.py"]
 
@@ -34,3 +35,14 @@ def empty_caches():
     yield
     for cache in caches.all(initialized_only=True):
         cache.clear()
+
+
+@pytest.fixture(scope="session")
+def migrated_template(tmp_path_factory):
+    return Template(tmp_path_factory.mktemp("template"))
+
+
+@pytest.fixture
+def deployment(migrated_template, tmp_path):
+    """Data folder and migrated database of their own, for tests that start real processes."""
+    return migrated_template.copy(tmp_path / "deployment")

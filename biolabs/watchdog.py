@@ -26,7 +26,7 @@ from biolabs import broker, processes, schedules, signs
 log = structlog.get_logger(__name__)
 
 LOOKS_EVERY = 0.5
-STOPPING_SECONDS = 10  # for jobs in hand; every job may be killed anywhere, so not long
+STARTING_SECONDS = 30  # until the first heartbeat, on a busy machine
 SHORT_LIFE_SECONDS = 10
 LONGEST_PAUSE_SECONDS = 30
 LONGEST_JOB_SECONDS = settings.Q_CLUSTER["timeout"] + 60  # past it django-q2 should have ended the job
@@ -34,9 +34,10 @@ PUT_IN_ORDER_EVERY = 2
 
 
 class Watchdog:
-    def __init__(self, *, beat_seconds=5, stale_seconds=30):
+    def __init__(self, *, beat_seconds=5, stale_seconds=30, stopping_seconds=10):
         self.beat_seconds = beat_seconds
         self.stale_seconds = stale_seconds
+        self.stopping_seconds = stopping_seconds
         self.folder = settings.DATA_DIR / "run" / f"worker-{socket.gethostname()}-{os.getpid()}"
         self.signs = signs.Signs(self.folder)
         self.stopping = threading.Event()
@@ -105,18 +106,21 @@ class Watchdog:
                 ordered_at = time.monotonic()
             if self.signs.somebody_works(within=LONGEST_JOB_SECONDS):
                 alive_at = now
-            alive_at = max(alive_at, self.signs.last_beat() or 0)
-            if now - alive_at > self.stale_seconds:
-                return f"no sign of life for {self.stale_seconds} seconds"
+            beat_at = self.signs.last_beat()
+            alive_at = max(alive_at, beat_at or 0)
+            patience = self.stale_seconds if beat_at else max(self.stale_seconds, STARTING_SECONDS)
+            if now - alive_at > patience:
+                return f"no sign of life for {patience:g} seconds"
         return None
 
     def _let_finish(self):
         log.info("cluster_stopping", pid=self.cluster.pid)
         self.cluster.terminate()
         try:
-            self.cluster.wait(STOPPING_SECONDS)
+            self.cluster.wait(self.stopping_seconds)
         except subprocess.TimeoutExpired:
-            log.warning("cluster_killed", reason=f"still busy after {STOPPING_SECONDS} seconds", pid=self.cluster.pid)
+            # Every job may be killed anywhere, and the next worker does it again.
+            log.warning("cluster_killed", reason=f"busy for {self.stopping_seconds:g} seconds", pid=self.cluster.pid)
 
     def _put_in_order(self):
         """Free what dead clusters held, and see that the clockwork is there. Tried again while the database is away."""

@@ -7,8 +7,12 @@ class Command(BaseCommand):
     help = "Do the jobs of the queue, watched: a cluster that stops working is killed and started again."
 
     def add_arguments(self, parser):
-        parser.add_argument("--beat-seconds", type=float, default=5, help="how often a heartbeat passes through")
-        parser.add_argument("--stale-seconds", type=float, default=30, help="silence after which it is restarted")
+        for name, seconds, meaning in (
+            ("beat", 5, "how often a heartbeat passes through"),
+            ("stale", 30, "silence after which the cluster is started again"),
+            ("stopping", 10, "what jobs in hand get to finish when the worker is stopped"),
+        ):
+            parser.add_argument(f"--{name}-seconds", type=float, default=seconds, help=meaning)
 
-    def handle(self, *args, beat_seconds, stale_seconds, **options):
-        Watchdog(beat_seconds=beat_seconds, stale_seconds=stale_seconds).run()
+    def handle(self, *args, beat_seconds, stale_seconds, stopping_seconds, **options):
+        Watchdog(beat_seconds=beat_seconds, stale_seconds=stale_seconds, stopping_seconds=stopping_seconds).run()
