@@ -1,0 +1,109 @@
+"""Real processes on the real database: one signature, and a sentence for everybody else."""
+
+import json
+import multiprocessing
+import os
+
+import pytest
+from django.db import connections
+
+from accounts.models import User
+from approvals.models import ApprovalAction, ApprovalLadder, Signature
+from approvals.tests.lab import DIGEST, Lab, password
+from approvals.transitions import approve_stage, reject_stage, reset_stage
+from approvals.verification import verify_ladder
+from ledger.errors import Refusal
+
+pytestmark = pytest.mark.django_db(transaction=True)
+PROCESSES = multiprocessing.get_context("fork")
+PATIENCE_SECONDS = 60
+
+
+def at_once(*calls):
+    """Run each call in a process of its own, all released together; what each answered, in order."""
+    connections.close_all()
+    barrier, pipes = PROCESSES.Barrier(len(calls)), [PROCESSES.Pipe(duplex=False) for _ in calls]
+    children = [
+        PROCESSES.Process(target=_child, args=(call, barrier, pipe[1])) for call, pipe in zip(calls, pipes, strict=True)
+    ]
+    for child in children:
+        child.start()
+    answers = [json.loads(pipe[0].recv()) if pipe[0].poll(PATIENCE_SECONDS) else None for pipe in pipes]
+    for child in children:
+        child.join(PATIENCE_SECONDS)
+    return answers
+
+
+def _child(call, barrier, pipe):
+    try:
+        barrier.wait(PATIENCE_SECONDS)
+        call()
+        answer = [200, ""]
+    except Refusal as refusal:
+        answer = [refusal.status, refusal.sentence]
+    except BaseException as error:  # noqa: BLE001 the parent asserts on it
+        answer = [500, repr(error)]
+    pipe.send(json.dumps(answer))
+    pipe.close()
+    connections.close_all()
+    os._exit(0)  # nothing of the test session is torn down here
+
+
+@pytest.fixture
+def lab(transactional_db):
+    User.objects.get_or_create(email="system@biolabs.invalid", defaults={"is_active": False, "full_name": "BioLabs"})
+    return Lab()
+
+
+def signing_by(user, stage, verb=approve_stage, **arguments):
+    def call():
+        verb(stage.pk, by=user, authentication=password(), expected_digest=DIGEST, **arguments)
+
+    return call
+
+
+@pytest.mark.parametrize("count", [2, 8])
+def test_many_sign_the_same_stage_at_once_and_one_signature_is_made(lab, count):
+    people = [lab.user(f"Signer {number}", "qa_lead") for number in range(count)]
+    ladder = lab.ladder("qa_lead", "compliance")
+    stage = lab.stage(ladder, 1)
+    answers = at_once(*(signing_by(user, stage, meaning="approved") for user in people))
+    assert sorted(status for status, _ in answers) == [200, *[409] * (count - 1)]
+    winner = people[[status for status, _ in answers].index(200)]
+    lost = {sentence for status, sentence in answers if status == 409}
+    assert all(each.startswith(f"{winner.full_name} already approved this stage on ") for each in lost)
+    assert [each.signer for each in Signature.objects.all()] == [winner]
+    assert lab.statuses(ladder) == ("pending", 1, ["approved", "in_progress"])
+    assert lab.events() == ["stage_started", "stage_completed", "stage_started"]
+    assert verify_ladder(ApprovalLadder.objects.get()) == []
+
+
+def test_one_person_pressing_eight_times_signs_once(lab):
+    ladder = lab.ladder("scientist")
+    answers = at_once(*[signing_by(lab.lea, lab.stage(ladder, 1), meaning="approved")] * 8)
+    assert sorted(status for status, _ in answers) == [200, *[409] * 7]
+    assert Signature.objects.count() == 1
+    assert lab.events() == ["stage_started", "stage_completed", "finalized"]
+
+
+def test_approving_and_rejecting_at_once_gives_one_decision(lab):
+    ladder = lab.ladder("qa_lead")
+    stage = lab.stage(ladder, 1)
+    answers = at_once(
+        signing_by(lab.mira, stage, meaning="approved"), signing_by(lab.ravi, stage, verb=reject_stage, notes="No")
+    )
+    assert sorted(status for status, _ in answers) == [200, 409]
+    decided = "approved" if answers[0][0] == 200 else "rejected"
+    assert lab.statuses(ladder) == (decided, 1, [decided])
+    assert ApprovalAction.objects.get().action_type == decided
+    assert verify_ladder(ApprovalLadder.objects.get()) == []
+
+
+def test_two_resets_at_once_open_one_cycle(lab):
+    ladder = lab.ladder("scientist", "qa_lead")
+    stage = lab.stage(ladder, 1)
+    signing_by(lab.lea, stage, verb=reject_stage, notes="No")()
+    answers = at_once(*(lambda by=by: reset_stage(stage.pk, by=by, notes="Again") for by in (lab.requester, lab.admin)))
+    assert sorted(status for status, _ in answers) == [200, 409]
+    assert lab.statuses(ladder) == ("pending", 2, ["in_progress", "pending"])
+    assert verify_ladder(ApprovalLadder.objects.get()) == []
