@@ -58,3 +58,16 @@ def make_execution(lab, title, **fields):
 def record(lab, event_type, payload, execution=None):
     with locked_timeline((execution or lab.execution).pk) as timeline:
         return timeline.record(event_type, by=lab.jonas, payload=payload)
+
+
+@pytest.fixture
+def stores(settings, tmp_path):
+    """Evidence and dossiers in folders of this test; answers the folder of both."""
+    for name in ("evidence", "dossiers"):
+        (tmp_path / name).mkdir()
+    backend = "django.core.files.storage.FileSystemStorage"
+    settings.STORAGES = settings.STORAGES | {
+        name: {"BACKEND": backend, "OPTIONS": {"location": tmp_path / name, "base_url": None}}
+        for name in ("evidence", "dossiers")
+    }
+    return tmp_path
