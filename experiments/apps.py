@@ -8,5 +8,9 @@ class ExperimentsConfig(AppConfig):
     def ready(self):
         from experiments.chains import TIMELINES
         from ledger.chain import register
+        from portal import navigation
 
         register(TIMELINES)
+        navigation.register(navigation.NavItem("Executions", "execution_list", icon="play", order=20))
+        navigation.register(navigation.NavItem("Protocols", "protocol_list", icon="book", order=40))
+        navigation.register_search("execution_list")

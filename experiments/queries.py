@@ -1,11 +1,12 @@
 """Reads that pages, API and transitions share."""
 
+import uuid
 from collections import defaultdict
 
-from django.db.models import F, Prefetch, Q
+from django.db.models import Count, F, Prefetch, Q
 
 from experiments import gates
-from experiments.models import Booking, Execution, ExecutionEvent, ExecutionStep
+from experiments.models import Booking, Execution, ExecutionEvent, ExecutionStep, Protocol
 
 PREVIEW = 10
 
@@ -68,3 +69,37 @@ def timeline(execution, event_type=""):
     if not kind:
         return rows
     return rows.filter(event_type__startswith=kind) if kind.endswith(".") else rows.filter(event_type=kind)
+
+
+def executions_matching(user, *, text="", status="", team=None, mine=False):
+    """What the list of runs shows a person."""
+    rows = Execution.objects.visible_to(user).select_related("protocol__team", "run_by")
+    if text:
+        rows = rows.filter(
+            Q(title__icontains=text) | Q(protocol_name__icontains=text) | Q(run_by_name__icontains=text) | _by_id(text)
+        )
+    if status:
+        rows = rows.filter(status=status)
+    if team is not None:
+        rows = rows.filter(protocol__team=team)
+    return rows.filter(run_by=user) if mine else rows
+
+
+def _by_id(text):
+    try:
+        return Q(pk=uuid.UUID(text))
+    except ValueError:
+        return Q(pk__in=[])
+
+
+def step_counts(executions):
+    """`(finished, all)` steps of each of these runs by execution id; one query."""
+    rows = ExecutionStep.objects.filter(execution__in=[execution.pk for execution in executions]).order_by()
+    done = Count("pk", filter=Q(status__in=gates.DONE))
+    counted = rows.values("execution_id").annotate(done=done, all=Count("pk"))
+    return {row["execution_id"]: (row["done"], row["all"]) for row in counted}
+
+
+def protocols_matching(user, text=""):
+    rows = Protocol.objects.visible_to(user).select_related("team")
+    return rows.filter(Q(name__icontains=text) | Q(team__name__icontains=text)) if text else rows
