@@ -43,7 +43,7 @@ class TokenForm(forms.Form):
     scope = forms.ChoiceField(choices=TokenScope.choices, initial=TokenScope.READ)
     expires_on = forms.DateField(
         label="Ends after",
-        widget=forms.DateInput(attrs={"type": "date"}),
+        widget=forms.DateInput(format="%Y-%m-%d", attrs={"type": "date"}),
         help_text="Within a year; the day is in UTC.",
     )
 

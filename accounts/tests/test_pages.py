@@ -307,3 +307,8 @@ def test_pages_ask_the_same_number_of_queries_for_1_and_30_rows(client, admin, p
             client.get(path)
         counts.append(len(asked))
     assert counts[0] == counts[1]
+
+
+def test_the_day_a_token_ends_is_filled_in_as_browsers_want_it(lea_in):
+    day = (timezone.now().date() + timedelta(days=90)).isoformat()
+    assert f'value="{day}"' in lea_in.get("/account/").content.decode()
