@@ -49,7 +49,7 @@ def notebook_new(request, execution_id):
     execution = seen_execution(request.user, execution_id)
     check_can_add(request.user, execution)
     form = EntryForm(request.POST or None)
-    context = {"execution": execution, "tab": "notebook", "form": form}
+    context = _of_run(execution) | {"form": form}
     if request.POST.get("do") == "preview":
         return _preview(request, context)
     status = 200
@@ -80,8 +80,7 @@ def notebook_entry(request, pk):
     shown = _revision(revisions, request.GET.get("revision") or str(entry.revision))
     before = revisions.filter(number=shown.number - 1).first()
     context = {
-        "execution": entry.execution,
-        "tab": "notebook",
+        **_of_run(entry.execution),
         "entry": entry,
         "shown": shown,
         "before": before,
@@ -99,7 +98,7 @@ def notebook_edit(request, pk):
     check_can_edit(request.user, entry)
     started_from = {"title": entry.title, "content": entry.content, "revision": entry.revision}
     form = EntryForm(request.POST) if request.method == "POST" else EntryForm(initial=started_from)
-    context = {"execution": entry.execution, "tab": "notebook", "entry": entry, "form": form}
+    context = _of_run(entry.execution) | {"entry": entry, "form": form}
     if request.POST.get("do") == "preview":
         return _preview(request, context)
     status = 200
@@ -123,6 +122,11 @@ def notebook_edit(request, pk):
                 messages.success(request, f"Revision {saved.revision} is saved." if changed else "Nothing was changed.")
                 return redirect("notebook_entry", pk=entry.pk)
     return render(request, "evidence/notebook_form.html", context, status=status)
+
+
+def _of_run(execution):
+    layout = "evidence/_loose.html" if execution is None else "experiments/_execution_header.html"
+    return {"execution": execution, "tab": "notebook", "layout": layout}
 
 
 def _revision(revisions, number):
