@@ -1,6 +1,8 @@
 """People, teams and role grants in Django's admin; every change goes through the verbs in `transitions`."""
 
-import knox.admin  # noqa: F401  (registers first, so that this can take it back)
+import allauth.account.admin  # noqa: F401  (register first, so that this can take them back)
+import knox.admin  # noqa: F401
+from allauth.account.models import EmailAddress, EmailConfirmation
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
@@ -17,8 +19,8 @@ from accounts.models import AccountEvent, ApiToken, Membership, RoleGrant, Team,
 from ledger.admin import ReadOnlyAdmin
 from ledger.errors import Refusal
 
-# Tokens belong to their person; rights come from roles, not from groups.
-for model in (AuthToken, ApiToken, Group):
+# Tokens belong to their person; rights come from roles, not from groups; addresses stand on the user.
+for model in (AuthToken, ApiToken, Group, EmailAddress, EmailConfirmation):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 

@@ -207,6 +207,8 @@ REST_FRAMEWORK = {
 DRF_STANDARDIZED_ERRORS = {"EXCEPTION_HANDLER_CLASS": "portal.problems.ProblemHandler"}
 JSON_MAX_BYTES = 5 * 1024**2
 KNOX_TOKEN_MODEL = "accounts.ApiToken"
+# Its first migrations make a table of its own all the same, and PostgreSQL then refuses to flush ours.
+MIGRATION_MODULES = {"knox": None}
 REST_KNOX = {
     "AUTH_HEADER_PREFIX": "Bearer",
     "TOKEN_PREFIX": "bl_",
