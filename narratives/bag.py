@@ -59,6 +59,12 @@ class BagWriter:
         self._date = (*moment.astimezone(UTC).timetuple()[:5], moment.second // 2 * 2)
         self._zip = zipfile.ZipFile(file, "w", zipfile.ZIP_STORED, allowZip64=True)
 
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._zip.close()
+
     def write(self, entry):
         """Copy one entry, hashing it on the way. Raises Mismatch when it is not what was frozen."""
         info = zipfile.ZipInfo(f"{self._name}/{entry.path}", self._date)

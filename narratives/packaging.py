@@ -112,9 +112,9 @@ def build(claim):
     dossier_storage.remove_drafts(claim)
     draft = dossier_storage.draft_path(claim)
     with draft.open("wb") as file:
-        bag = BagWriter(file, name=frozen.name, moment=frozen.moment, tick=_syncing(file, progress))
-        manifest_digest = write_dossier(bag, frozen, payload, done=progress.file_done)
-        infos = bag.close()
+        with BagWriter(file, name=frozen.name, moment=frozen.moment, tick=_syncing(file, progress)) as bag:
+            manifest_digest = write_dossier(bag, frozen, payload, done=progress.file_done)
+            infos = bag.close()
         file.flush()
         os.fsync(file.fileno())
     at_step("synced")
