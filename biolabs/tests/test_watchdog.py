@@ -59,8 +59,21 @@ SAID = {
 ROLES = ["master", "sentinel", *SAID]
 
 
+@pytest.fixture(scope="module")
+def lasting_worker(migrated_template, tmp_path_factory):
+    worker = Worker(migrated_template.copy(tmp_path_factory.mktemp("watchdog") / "deployment"))
+    yield worker
+    worker.stop()
+
+
 @pytest.fixture
-def worker(deployment):
+def worker(lasting_worker):
+    """One for many tests: after each it must be whole again, which is what it is for."""
+    return lasting_worker.ready()
+
+
+@pytest.fixture
+def own_worker(deployment):
     worker = Worker(deployment)
     yield worker.ready()
     worker.stop()
@@ -117,29 +130,29 @@ def test_a_long_job_on_every_worker_is_no_silence(worker, tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_stopped_worker_leaves_nothing_behind(worker, number):
-    below = worker.process.children(recursive=True)
-    worker.process.send_signal(number)
-    assert worker.process.wait(30) == 0
+def test_a_stopped_worker_leaves_nothing_behind(own_worker, number):
+    below = own_worker.process.children(recursive=True)
+    own_worker.process.send_signal(number)
+    assert own_worker.process.wait(30) == 0
     assert [process.pid for process in below if process.is_running()] == []
-    assert list((worker.deployment.folder / "run").iterdir()) == []
+    assert list((own_worker.deployment.folder / "run").iterdir()) == []
 
 
-def test_a_worker_stopped_in_the_middle_of_a_job_hands_it_to_the_next(worker, tmp_path):
+def test_a_worker_stopped_in_the_middle_of_a_job_hands_it_to_the_next(own_worker, tmp_path):
     path, begun = tmp_path / "note", tmp_path / "note.begun"
-    worker.deployment.enqueue("tests.jobs.note_once_allowed", str(path))
+    own_worker.deployment.enqueue("tests.jobs.note_once_allowed", str(path))
     eventually(begun.exists)
-    worker.stop()
+    own_worker.stop()
     (tmp_path / "note.allowed").touch()
     assert not path.exists()
-    successor = Worker(worker.deployment)
+    successor = Worker(own_worker.deployment)
     try:
         assert eventually(path.exists)
     finally:
         successor.stop()
 
 
-def test_a_killed_watchdog_takes_its_cluster_along(worker):
-    below = worker.process.children(recursive=True)
-    worker.process.kill()
+def test_a_killed_watchdog_takes_its_cluster_along(own_worker):
+    below = own_worker.process.children(recursive=True)
+    own_worker.process.kill()
     eventually(lambda: not any(process.is_running() for process in below))
