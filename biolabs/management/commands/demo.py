@@ -7,7 +7,7 @@ from biolabs.demo.people import PASSWORD, PEOPLE
 
 class Command(BaseCommand):
     help = (
-        "Fill an empty database with a demonstration laboratory and print its sign-ins; otherwise keep what is there."
+        "Fill an empty database with a demonstration laboratory and print its sign-ins."
     )
 
     def handle(self, *args, **options):
