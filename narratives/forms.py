@@ -99,6 +99,9 @@ class ComposeForm:
         """The ladder asked for. Raises Invalid naming `approval_stages.<n>.<field>`."""
         if self.ladder == "default":
             return DEFAULT_LADDER
+        self.rows = [row for row in self.rows if not row.is_empty] or self.rows
+        for number, row in enumerate(self.rows):
+            row.number = number
         people = _people(self.rows)
         stages, unknown = [], []
         for number, row in enumerate(self.rows):

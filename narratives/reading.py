@@ -57,10 +57,29 @@ def event_view(markdown):
 
 
 @dataclass(frozen=True)
-class NarrativePage:
-    """Part of a narrative: the summary's Markdown on the first page, events, the evidence list on the last."""
+class SummaryView:
+    """The head of a narrative: its title and `(name, value)` facts."""
 
-    summary: str
+    title: str
+    facts: list
+
+
+def summary_view(markdown):
+    """The parts of the summary block."""
+    lines = markdown.split("\n")
+    facts = []
+    for line in lines[1:]:
+        name, found, value = line.removeprefix("- ").partition(": ")
+        if found:
+            facts.append((name.capitalize(), plain_text(value).strip("`")))
+    return SummaryView(plain_text(lines[0].removeprefix("# ")), facts)
+
+
+@dataclass(frozen=True)
+class NarrativePage:
+    """Part of a narrative: its head on the first page, events, the Markdown of the evidence list on the last."""
+
+    summary: SummaryView | None
     events: list
     evidence: str
     next_from: int | None
@@ -68,11 +87,10 @@ class NarrativePage:
 
 def narrative_page(content, *, first=1, size=50):
     """The events numbered from `first`, at most `size`; `next_from` is the next page's first, or None."""
-    summary = evidence = ""
-    events, more = [], None
+    summary, evidence, events, more = None, "", [], None
     for block in blocks(content):
         if block.kind == "summary":
-            summary = block.markdown if first <= 1 else ""
+            summary = summary_view(block.markdown) if first <= 1 else None
         elif block.kind == "evidence":
             evidence = block.markdown
         elif block.sequence >= first:

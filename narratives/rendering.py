@@ -88,14 +88,16 @@ def payload_text(body):
 
 def _attachment(number, attachment):
     evidence = attachment.evidence
-    return (
-        f"{number}. {escape_markdown(attachment.label)}\n"
-        f"   - kind: {evidence.get_evidence_type_display()}\n"
-        f"   - reference: `{evidence.reference_id}`\n"
-        f"   - name: {escape_markdown(evidence.filename)}\n"
-        f"   - size: {evidence.size} bytes\n"
-        f"   - sha256: `{evidence.sha256}`"
+    # Four spaces or the number's width, whichever is more: readers differ in what they take for nested.
+    inside = " " * max(4, len(f"{number}. "))
+    facts = (
+        f"kind: {evidence.get_evidence_type_display()}",
+        f"reference: `{evidence.reference_id}`",
+        f"name: {escape_markdown(evidence.filename)}",
+        f"size: {evidence.size} bytes",
+        f"sha256: `{evidence.sha256}`",
     )
+    return "\n".join([f"{number}. {escape_markdown(attachment.label)}", *(f"{inside}- {fact}" for fact in facts)])
 
 
 @dataclass(frozen=True)

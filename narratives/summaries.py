@@ -3,13 +3,17 @@
 from experiments.events import Event
 
 LONGEST = 240
+MEMBERS = 6
 TOLD_BY = ("summary", "note", "text", "message", "title", "description")
 
 
 def summary(event_type, payload):
     """A sentence of at most 240 characters; not yet escaped. `payload` is the event's parsed payload."""
     phrase = PHRASES.get(event_type)
-    told = phrase(payload) if phrase else _told(payload)
+    try:
+        told = phrase(payload) if phrase else _told(payload)
+    except (KeyError, TypeError):  # a payload of another time: it is told by its members
+        told = _told(payload)
     return told if len(told) <= LONGEST else told[: LONGEST - 1] + "…"
 
 
@@ -19,15 +23,21 @@ def _told(payload):
         value = payload.get(key)
         if isinstance(value, str) and value.strip():
             return value
-    parts = [
-        f"{key} {_plain(value)}" for key, value in list(payload.items())[:6] if not isinstance(value, (dict, list))
-    ]
-    if parts:
-        return " · ".join(parts)
-    return f"{len(payload)} members" if payload else "no payload"
+    return " · ".join(f"{key} {_plain(value)}" for key, value in list(payload.items())[:MEMBERS]) or "no payload"
 
 
 def _plain(value):
+    if isinstance(value, dict):
+        inside = ", ".join(f"{key} {_scalar(member)}" for key, member in list(value.items())[:MEMBERS])
+        return f"({inside})" if inside else "(nothing)"
+    if isinstance(value, list):
+        return f"({len(value)} entries)" if len(value) != 1 else "(1 entry)"
+    return _scalar(value)
+
+
+def _scalar(value):
+    if isinstance(value, (dict, list)):
+        return "…"
     if value is None or isinstance(value, bool):
         return {None: "none", True: "yes", False: "no"}[value]
     return str(value)

@@ -140,5 +140,9 @@ def test_pages_of_a_narrative_follow_each_other():
     told = render_narrative(run(), [row(n, "note.a", {"text": str(n)}) for n in range(1, 8)], [])
     first, last = narrative_page(told, size=4), narrative_page(told, first=5, size=4)
     assert ([e.sequence for e in first.events], first.next_from, first.evidence) == ([1, 2, 3, 4], 5, "")
-    assert ([e.sequence for e in last.events], last.next_from, last.summary) == ([5, 6, 7], None, "")
+    assert ([e.sequence for e in last.events], last.next_from, last.summary) == ([5, 6, 7], None, None)
+    assert (first.summary.title, first.summary.facts[0]) == (
+        "Execution Narrative — SARS-CoV-2 N1 assay validation",
+        ("Execution", "7f3a5c1e-9b44-4f0e-8a53-2f0e6a6f1d90"),
+    )
     assert last.evidence.startswith("## Evidence")
