@@ -81,4 +81,4 @@ def test_every_page_has_one_heading_a_title_and_a_way_to_skip_the_navigation(vis
         olga.open(address(page, places))
         assert olga.page.locator("h1").count() == 1, page
         assert olga.page.title().endswith("BioLabs"), page
-        assert olga.page.locator("a[href='#main']").count() == 1, page
+        assert olga.page.locator("a.skip[href='#content']").count() == 1, page
