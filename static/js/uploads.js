@@ -12,7 +12,7 @@
   input.multiple = true;
 
   const tell = (words, bad) => {
-    const line = document.createElement("li");
+    const line = document.createElement("p");
     line.textContent = words;
     if (bad) line.className = "error";
     results.append(line);
