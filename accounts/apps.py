@@ -6,6 +6,7 @@ class AccountsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
+        from accounts.api import schema  # noqa: F401  (its classes register themselves)
         from accounts.queries import unread_count
         from portal.navigation import NavItem, register
 

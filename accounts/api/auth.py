@@ -1,8 +1,10 @@
 """Who calls the API: a bearer token within its scope, or the browser's session."""
 
+import logging
 from datetime import timedelta
 
 from django.conf import settings
+from django.db import OperationalError
 from django.db.models import Q
 from django.utils import timezone
 from knox.auth import TokenAuthentication
@@ -14,6 +16,8 @@ from rest_framework.permissions import SAFE_METHODS
 from accounts.enums import TokenScope
 from accounts.models import ApiToken
 from ledger.errors import NotAllowed
+
+logger = logging.getLogger(__name__)
 
 LAST_USE_PRECISION = timedelta(minutes=1)
 LONGEST_TOKEN_TEXT = 128
@@ -59,7 +63,11 @@ class BearerAuthentication(TokenAuthentication):
         stale = now - LAST_USE_PRECISION
         if row.last_used_at is None or row.last_used_at < stale:
             unused = Q(last_used_at__isnull=True) | Q(last_used_at__lt=stale)
-            ApiToken.objects.filter(unused, pk=row.pk).update(last_used_at=now)
+            try:
+                ApiToken.objects.filter(unused, pk=row.pk).update(last_used_at=now)
+            except OperationalError:
+                # A busy database must not fail a request that only reads.
+                logger.warning("The last use of token %s was not noted.", row.token_key)
 
 
 class PortalSessionAuthentication(SessionAuthentication):
