@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_POST, req
 from accounts.scoping import visible_or_404
 from experiments import gates, queries, transitions
 from experiments.enums import STEP_MOVES, StepStatus
-from experiments.events import OPEN_FAMILIES
+from experiments.events import OPEN_FAMILIES, Event
 from experiments.forms import ExecutionFilter, NoteForm, SearchForm, StartForm
 from experiments.models import Execution, Protocol
 from experiments.policies import check_can_grant_approval, why_not_run
@@ -231,7 +231,8 @@ def _timeline_page(request, pk, form, *, status=200):
     chosen = clean_text(request.GET.get("event_type"), "event_type", 100, required=False)
     page = page_of(queries.timeline(found, chosen), request, order="sequence")
     for event in page.items:
-        event.shown = _payload_shown(event.payload)
+        payload = event.payload
+        event.shown, event.told = _payload_shown(payload), _told(event.event_type, payload)
     context = {
         "execution": found,
         "tab": "timeline",
@@ -255,3 +256,12 @@ def _payload_shown(payload):
         else []
     )
     return "\n".join([*map(one_line, lines), *cut])
+
+
+def _told(event_type, payload):
+    """An event's own words for its line, or nothing; the narrative has the full sentences."""
+    if event_type == Event.STEP_TRANSITION:
+        moved = f"{payload['from']} to {payload['to']}".replace("_", " ")
+        return f"Step {payload['index'] + 1}: {moved}"
+    words = next((payload[key] for key in ("summary", "text", "message", "title") if payload.get(key)), "")
+    return words[:160] if isinstance(words, str) else ""

@@ -1,4 +1,4 @@
-"""A process of its own that appends to a timeline: `python -m experiments.tests.appender`, its orders as JSON on stdin."""
+"""A process of its own that appends to a timeline; its orders come as JSON on standard input."""
 
 import json
 import os
