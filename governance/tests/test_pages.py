@@ -1,0 +1,99 @@
+import pytest
+
+from accounts.models import Membership, Team, User
+from experiments.models import Protocol
+from governance.assignment_transitions import assign_template
+from governance.transitions import create_template, publish_template
+
+pytestmark = pytest.mark.django_db
+STAGES = [{"name": "QA review", "required_role": "qa_lead", "sla_hours": 24}]
+
+
+@pytest.fixture
+def admin():
+    return User.objects.create_user("olga@example.org", full_name="Olga Petrova", is_admin=True)
+
+
+@pytest.fixture
+def team():
+    return Team.objects.create(name="Assay")
+
+
+@pytest.fixture
+def scientist(team):
+    user = User.objects.create_user("jonas@example.org", full_name="Jonas Ortega")
+    Membership.objects.create(team=team, user=user)
+    return user
+
+
+@pytest.fixture
+def assigned(admin, team):
+    protocol = Protocol.objects.create(name="RT-qPCR", content="Thaw", team=team, created_by=admin)
+    template = create_template(
+        by=admin, template_key="biosafety", name="Biosafety", stage_blueprint=STAGES, publish=True
+    )
+    assign_template(template, by=admin, protocol_id=protocol.pk)
+    return template
+
+
+def test_a_teammate_sees_the_ladder_that_applies_in_words(client, scientist, assigned):
+    client.force_login(scientist)
+    assert "Biosafety" in client.get("/governance/ladders/").content.decode()
+    page = client.get("/governance/ladders/biosafety/").content.decode()
+    assert "QA review by any qa_lead, within 24 hours" in page
+    assert "Audit log" not in page
+
+
+def test_a_stranger_sees_neither_the_ladder_nor_that_it_is_there(client, assigned):
+    client.force_login(User.objects.create_user("stan@example.org", full_name="Stan Ger"))
+    assert "Biosafety" not in client.get("/governance/ladders/").content.decode()
+    foreign, unknown = (client.get(f"/governance/ladders/{key}/") for key in ("biosafety", "nothing"))
+    assert foreign.status_code == unknown.status_code == 404
+
+
+def test_a_draft_is_shown_to_administrators_only(client, admin, scientist, assigned):
+    create_template(by=admin, template_key="biosafety", name="Biosafety, stricter", stage_blueprint=STAGES)
+    client.force_login(scientist)
+    assert "stricter" not in client.get("/governance/ladders/biosafety/?tab=versions").content.decode()
+    client.force_login(admin)
+    assert "stricter" in client.get("/governance/ladders/biosafety/?tab=versions").content.decode()
+
+
+def test_differences_are_shown_in_words_and_side_by_side(client, admin, assigned):
+    second = create_template(
+        by=admin, template_key="biosafety", name="Biosafety", stage_blueprint=[{**STAGES[0], "sla_hours": 8}]
+    )
+    publish_template(second, by=admin)
+    client.force_login(admin)
+    page = client.get("/governance/ladders/biosafety/?tab=differences").content.decode()
+    assert "QA review, time limit: 24 → 8" in page
+    assert "within 24 hours" in page
+    assert "within 8 hours" in page
+
+
+@pytest.mark.parametrize("query", ["?version=x&against=%00", "?tab=audit&cursor=zzz", "?tab=nothing", "?version=99"])
+def test_hostile_queries_are_answered_calmly(client, admin, assigned, query):
+    client.force_login(admin)
+    assert client.get(f"/governance/ladders/biosafety/{query}").status_code in (200, 400)
+
+
+@pytest.mark.parametrize("path", ["/governance/ladders/", "/governance/ladders/biosafety/?tab=audit"])
+def test_nobody_looks_without_signing_in(client, path):
+    assert client.get(path).status_code == 302
+
+
+def test_the_list_takes_the_same_queries_for_1_and_30_ladders(
+    client, admin, team, assigned, django_assert_max_num_queries
+):
+    client.force_login(admin)
+    client.get("/governance/ladders/")
+    with django_assert_max_num_queries(60) as few:
+        client.get("/governance/ladders/")
+    for number in range(29):
+        template = create_template(
+            by=admin, template_key=f"ladder-{number}", name=f"L{number}", stage_blueprint=STAGES, publish=True
+        )
+        protocol = Protocol.objects.create(name=f"P{number}", content="x", team=team, created_by=admin)
+        assign_template(template, by=admin, protocol_id=protocol.pk)
+    with django_assert_max_num_queries(len(few)):
+        assert client.get("/governance/ladders/").content.decode().count('data-label="Stages"') == 30
