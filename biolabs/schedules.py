@@ -19,6 +19,7 @@ class Job:
 
 SCHEDULES = {
     "Bring back packages that were left behind": Job("narratives.packaging.sweep", minutes=1, at_start=True),
+    "Expire dossiers whose time is over, and tidy their folders": Job("narratives.retention.sweep", minutes=60),
     "Remove what killed uploads left behind": Job("evidence.storage.clean_drafts", minutes=24 * 60),
     "Forget expired sessions": Job("biolabs.housekeeping.forget_expired_sessions", minutes=24 * 60),
 }
