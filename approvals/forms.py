@@ -10,12 +10,17 @@ from approvals.transitions import APPROVING, MAX_NOTES
 TYPED_PASSWORD = {"autocomplete": "current-password"}
 
 
+class MeaningField(forms.ChoiceField):
+    """A choice that is made already when nothing is said."""
+
+    def clean(self, value):
+        return super().clean(value or Meaning.APPROVED)
+
+
 class SignForm(forms.Form):
     """`digest`, `cycle` and `stage_id` name the record as the page showed it."""
 
-    meaning = forms.ChoiceField(
-        label="Meaning of your signature", choices=[(each.value, each.label) for each in APPROVING], required=False
-    )
+    meaning = MeaningField(label="Meaning of your signature", choices=[(each.value, each.label) for each in APPROVING])
     notes = forms.CharField(
         label="Notes",
         max_length=MAX_NOTES,
@@ -32,9 +37,6 @@ class SignForm(forms.Form):
     def __init__(self, *args, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["password"].required = settings.SIGNATURE_REAUTHENTICATION
-
-    def clean_meaning(self):
-        return self.cleaned_data["meaning"] or Meaning.APPROVED
 
 
 class RejectForm(SignForm):
