@@ -11,7 +11,7 @@ from django.db.models import Q
 from django.utils.dateparse import parse_datetime
 
 from evidence.enums import EvidenceType
-from evidence.kinds import FAMILIES, KINDS, OF_EVENTS
+from evidence.sources import FAMILIES, KINDS, OF_EVENTS
 from ledger.canonical import rfc3339
 from ledger.errors import Invalid
 from portal.paging import DEFAULT_LIMIT, MOST, Page
