@@ -9,7 +9,7 @@ COMPLIANCE = "compliance"
 
 
 def check_can_run(user, execution):
-    """Who runs it, members of its protocol's team and administrators; the system user too."""
+    """Who runs it, members of its protocol's team and administrators."""
     if user.is_admin or execution.run_by_id == user.pk or is_member(user, execution.team_id):
         return
     raise NotAllowed("Only who runs this, its team and administrators may change it.", code="not_the_runner")

@@ -1,5 +1,6 @@
 """Answers of the API, and what bodies hold. Bodies are checked by the verbs; their serializers describe them."""
 
+from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.serializers import UserBriefSerializer
@@ -109,11 +110,16 @@ class EventSerializer(serializers.Serializer):
     event_type = serializers.CharField()
     payload = serializers.DictField()
     actor_id = serializers.UUIDField()
-    actor = UserBriefSerializer()
+    actor = serializers.SerializerMethodField()
     sequence = serializers.IntegerField()
     created_at = serializers.DateTimeField()
     occurred_at = serializers.DateTimeField(allow_null=True)
     hash = serializers.CharField()
+
+    @extend_schema_field(UserBriefSerializer)
+    def get_actor(self, event):
+        """The name is the one printed when it happened."""
+        return {"id": str(event.actor_id), "email": event.actor.email, "full_name": event.actor_name}
 
 
 class SessionSerializer(serializers.Serializer):

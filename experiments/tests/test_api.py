@@ -372,6 +372,13 @@ def test_lists_cost_the_same_for_one_and_thirty(as_miles, miles, make):
     assert counts[0] == counts[1]
 
 
+def test_an_event_keeps_the_name_printed_when_it_happened(as_miles, miles, run):
+    miles.full_name = "Miles Newname"
+    miles.save()
+    (event,) = as_miles.get(f"{BASE}/{run.pk}/timeline").json()["events"]
+    assert event["actor"] == {"id": str(miles.pk), "email": miles.email, "full_name": "Miles"}
+
+
 def test_a_timeline_page_costs_the_same_for_one_event_and_thirty(as_miles, miles, run):
     counts = []
     for batch in ([NOTE], [NOTE] * 29):
