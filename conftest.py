@@ -1,8 +1,11 @@
 import pytest
+from django.contrib.auth import get_user_model
+from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
 from django.db import connections
 from django.test import TransactionTestCase
 
+from accounts.models import SYSTEM_EMAIL
 from ledger import triggers
 from tests.deployment import Template
 
@@ -14,7 +17,7 @@ def pytest_configure():
 
 
 def _flushing_past_the_triggers(teardown):
-    """A flush deletes every row, records too; the triggers step aside for it and come back."""
+    """A flush deletes every row, records too: the triggers step aside for it, and what migrations made comes back."""
 
     def flush(case):
         names = list(case._databases_names(include_mirrors=False))
@@ -25,6 +28,9 @@ def _flushing_past_the_triggers(teardown):
         finally:
             for name in names:
                 triggers.install(connections[name])
+        get_user_model().objects.get_or_create(
+            email=SYSTEM_EMAIL, defaults={"full_name": "BioLabs", "is_active": False, "password": make_password(None)}
+        )
 
     return flush
 

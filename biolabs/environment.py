@@ -2,6 +2,7 @@
 
 import os
 import secrets
+import warnings
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -100,7 +101,9 @@ def folder(name, default):
 def database(name, sqlite_file):
     """Django's settings for one SQLite or PostgreSQL database, with the options our transactions rely on."""
     # Not through a URL: a folder's name may hold any character.
-    config = _parsed(name, env.db_url, DATABASE_LOOKS_LIKE) or {"ENGINE": SQLITE, "NAME": str(sqlite_file)}
+    config = _parsed(name, env.db_url, DATABASE_LOOKS_LIKE)
+    if config is None:
+        config = {"ENGINE": SQLITE, "NAME": str(sqlite_file)}
     options = dict(config.get("OPTIONS", {}))
     if config.get("ENGINE") == SQLITE:
         options |= {
@@ -123,7 +126,7 @@ def database(name, sqlite_file):
 def email(name, outbox):
     """Django's EMAIL_* settings, for example from smtp+tls://user:password@host:587; else files in `outbox`."""
     config = _parsed(name, env.email_url, EMAIL_LOOKS_LIKE)
-    if not config:
+    if config is None:
         return {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend", "EMAIL_FILE_PATH": str(outbox)}
     return {key: value for key, value in config.items() if key.startswith("EMAIL_") and value is not None}
 
@@ -132,7 +135,9 @@ def _parsed(name, parse, looks_like):
     if not text(name):
         return None
     try:
-        return parse(name)
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what the parser does not know, it only warns of
+            return parse(name)
     except Exception:
         # The parser's own words may repeat the password.
         refuse(f"{name} must look like {looks_like}.")
