@@ -122,7 +122,8 @@ def _decode(cursor, order, columns):
 
 def _storable(value):
     if isinstance(value, datetime):
-        value.astimezone(UTC)  # raises for the first and last day of the calendar in a far time zone
+        # Raises for the first and last day of the calendar in a far time zone.
+        return value.tzinfo is not None and value.astimezone(UTC) is not None
     if isinstance(value, int):
         return -(2**63) <= value < 2**63
     return value is not None and str(value).encode() != b""  # raises for half a surrogate pair

@@ -222,10 +222,10 @@ def problem_response(request, problem):
             ProblemRenderer().render(problem.document()), content_type=MEDIA_TYPE, status=problem.status
         )
     elif wants_fragment(request):
-        body = render_to_string("portal/_problem.html", {"problem": problem})
+        body = render_to_string("portal/_problem.html", {"problem": problem.document()})
         response = HttpResponse(body, status=problem.status)
         # Beside the page, not in place of the form: what was typed stays.
-        response.headers |= {"HX-Retarget": "#messages", "HX-Reswap": "innerHTML show:none"}
+        response["HX-Retarget"], response["HX-Reswap"] = "#messages", "innerHTML show:none"
     else:
         response = HttpResponse(_page(request, problem), status=problem.status)
     for name, value in problem.headers.items():
@@ -242,7 +242,8 @@ def _page(request, problem):
     # The database may be what failed: from 500 up nothing is asked of it.
     signed_in = problem.status < 500 and user is not None and user.is_authenticated
     layout = "base.html" if signed_in else "base_signed_out.html"
-    return render_to_string(template, {"problem": problem, "layout": layout}, request=request if signed_in else None)
+    context = {"problem": problem.document(), "layout": layout}
+    return render_to_string(template, context, request=request if signed_in else None)
 
 
 def show_refusal(form, refusal):
@@ -250,9 +251,9 @@ def show_refusal(form, refusal):
     errors = getattr(refusal, "errors", [])
     placed = [error for error in errors if error["field"] in form.fields]
     for error in placed:
-        form.add_error(error["field"], error["detail"])
+        form.add_error(error["field"], one_line(error["detail"], 1000))
     if not placed or len(placed) < len(errors):
-        form.add_error(None, refusal.sentence)
+        form.add_error(None, one_line(refusal.sentence, 1000))
     return refusal.status
 
 

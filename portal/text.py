@@ -53,13 +53,20 @@ def escape_markdown(value):
     text = one_line(value)
     text = re.sub(r"&(?=#?\w+;)", "&amp;", text)
     text = re.sub(r"<(?=[\w/!?])", "&lt;", text)
-    text = re.sub(r"([\\`*\[\]|])|(?<![^\W_])(_)|(_)(?![^\W_])|(~)(?=~)", r"\\\g<0>", text)
-    return re.sub(r"^(\s*)([#+\->=~:]|\d{1,9}(?=[.)]))", _without_block_meaning, text)
+    text = re.sub(r"[\\`*\[\]|]|(?<![^\W_])_|_(?![^\W_])", r"\\\g<0>", text)
+    text = re.sub(r"^(\s*)(?:([#+\->])|(\d{1,9})(?=[.)]))", _without_block_meaning, text)
+    # Not every reader takes a backslash before these.
+    return re.sub(r"^(\s*)([=:])|(~)(?=~)|(?<=~)(~)", _as_entity, text)
 
 
 def _without_block_meaning(found):
-    space, mark = found.groups()
-    return f"{space}{mark}\\" if mark.isdigit() else f"{space}\\{mark}"
+    space, mark, number = found.groups()
+    return f"{space}{number}\\" if number else f"{space}\\{mark}"
+
+
+def _as_entity(found):
+    mark = found.group().strip()
+    return found.group().replace(mark, f"&#{ord(mark)};")
 
 
 def _longest_run(text, character):
@@ -85,7 +92,7 @@ def fence(text, language=""):
 def safe_filename(name, default="file", max_length=120):
     """A name of `[A-Za-z0-9._-]` that no system reserves, made from an untrusted one; keeps the extension."""
     name = re.split(r"[/\\]", str(name))[-1]
-    name = unicodedata.normalize("NFKD", name).encode("ascii", "ignore").decode()
+    name = "".join(part for part in unicodedata.normalize("NFKD", name) if not unicodedata.combining(part))
     name = re.sub(r"[^A-Za-z0-9._-]+", "_", name)
     stem, dot, extension = re.sub(r"\.{2,}", ".", name).strip(".").rpartition(".")
     if not dot or not re.fullmatch(r"[A-Za-z0-9]{1,12}", extension):

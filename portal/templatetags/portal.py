@@ -1,6 +1,7 @@
 """The parts every page is made of (docs/interface.md)."""
 
 import re
+import secrets
 from datetime import UTC, timedelta
 
 from django import template
@@ -158,14 +159,13 @@ def message_icon(colour):
 # --- Buttons --------------------------------------------------------------------------------------------------------
 
 
-def _serial(context, prefix):
-    count = context.render_context.get("portal_serial", 0) + 1
-    context.render_context["portal_serial"] = count
-    return f"{prefix}-{count}"
+def _new_id(prefix):
+    # Not counted: a fragment that arrives later must not repeat an id of the page around it.
+    return f"{prefix}-{secrets.token_hex(4)}"
 
 
-def _disabled(context, css, content, why_not):
-    name = _serial(context, "why")
+def _disabled(css, content, why_not):
+    name = _new_id("why")
     return format_html(
         '<span class="button-with-why"><button type="button" class="{}" aria-disabled="true" aria-describedby="{}">{}'
         '</button><span class="why" id="{}">{}</span></span>',
@@ -185,23 +185,23 @@ def _attributes(options):
     )
 
 
-@register.simple_tag(takes_context=True)
-def button(context, words, kind="", icon=None, why_not=None, type="submit", **attributes):  # noqa: A002
+@register.simple_tag
+def button(words, kind="", icon=None, why_not=None, type="submit", **attributes):  # noqa: A002
     """A button; with a `why_not` sentence it does nothing and says why."""
     content = _content(words, icon)
     css = f"button {kind}".strip()
     if why_not:
-        return _disabled(context, css, content, why_not)
+        return _disabled(css, content, why_not)
     return format_html('<button type="{}" class="{}"{}>{}</button>', type, css, _attributes(attributes), content)
 
 
-@register.simple_tag(takes_context=True)
-def link_button(context, words, href="", kind="", icon=None, why_not=None, **attributes):
+@register.simple_tag
+def link_button(words, href="", kind="", icon=None, why_not=None, **attributes):
     """A link that looks like a button; with a `why_not` sentence it leads nowhere and says why."""
     content = _content(words, icon)
     css = f"button {kind}".strip()
     if why_not or not href:
-        return _disabled(context, css, content, why_not or "Not available here.")
+        return _disabled(css, content, why_not or "Not available here.")
     return format_html('<a class="{}" href="{}"{}>{}</a>', css, href, _attributes(attributes), content)
 
 
@@ -247,11 +247,11 @@ def error_summary(form):
 # --- Larger parts ---------------------------------------------------------------------------------------------------
 
 
-@register.inclusion_tag("portal/_progress.html", takes_context=True)
-def progress(context, value, most=100, words="Progress"):
+@register.inclusion_tag("portal/_progress.html")
+def progress(value, most=100, words="Progress"):
     """How far something is, with percent; `value` of `None` is under way without a measure."""
     percent = None if value is None or not most else max(0, min(100, int(value * 100 / most)))
-    return {"id": _serial(context, "progress"), "percent": percent, "words": words}
+    return {"id": _new_id("progress"), "percent": percent, "words": words}
 
 
 @register.inclusion_tag("portal/_empty.html")
