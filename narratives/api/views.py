@@ -49,6 +49,7 @@ class ExportsView(APIView):
     """A run's exports."""
 
     @extend_schema(
+        operation_id="narrative_exports_list",
         tags=TAGS,
         parameters=[OpenApiParameter("summary", bool, description="Leave `content` and `actions` out.")],
         responses=inline_serializer(
