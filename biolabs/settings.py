@@ -148,7 +148,7 @@ Q_CLUSTER = {
     "ack_failures": True,
     "max_attempts": 3,
     "catch_up": False,
-    "recycle": 20,
+    "recycle": 200,  # heartbeats count: a worker lives for about half an hour
     "poll": 0.5,
     "save_limit": 1000,
     "label": "Queue",
