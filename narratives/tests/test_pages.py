@@ -353,7 +353,9 @@ def test_the_preview_shows_what_would_be_frozen(lab):
 @pytest.mark.parametrize(
     "name", ["notes", "q", "kind", "cursor", "pick", "stage-0-name", "stage-0-assignee", "do", "label:x"]
 )
-@pytest.mark.parametrize("value", ["\x00", "\ufffe\u202e", "x" * 20_000, "[[[[" * 300, "qc_metric:nonsense", "more:\x00"])
+@pytest.mark.parametrize(
+    "value", ["\x00", "\ufffe\u202e", "x" * 20_000, "[[[[" * 300, "qc_metric:nonsense", "more:\x00"]
+)
 def test_hostile_forms_are_answered_with_the_page(lab, name, value):
     answer = compose(lab, **{"do": "preview", "ladder": "ad_hoc", "stage-0-role": "qa", name: value})
     assert answer.status_code in (200, 400)
