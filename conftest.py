@@ -1,3 +1,5 @@
+from importlib.util import find_spec
+
 import pytest
 from django.contrib.auth import get_user_model
 from django.contrib.auth.hashers import make_password
@@ -10,6 +12,8 @@ from ledger import triggers
 from tests.deployment import Template
 
 collect_ignore = ["biolabs/test_settings.py"]
+if find_spec("playwright") is None:
+    collect_ignore += ["tests/e2e"]  # `make test` installs it where there is a browser
 
 
 def pytest_configure():
