@@ -15,8 +15,10 @@ from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
 from django.utils.cache import patch_vary_headers
+from drf_spectacular.openapi import AutoSchema
 from drf_standardized_errors.handler import ExceptionHandler
 from rest_framework import exceptions as api_errors
+from rest_framework import serializers
 from rest_framework.renderers import JSONRenderer
 from rest_framework.response import Response
 from rest_framework.views import set_rollback
@@ -188,6 +190,34 @@ class ProblemHandler(ExceptionHandler):
         elif isinstance(exc, api_errors.NotFound):
             detail = NOT_THERE
         return Problem(exc.status_code, code, detail, errors, headers=self.get_headers(exc))
+
+
+class ProblemErrorSerializer(serializers.Serializer):
+    field = serializers.CharField(allow_null=True, help_text="Where, as `attachments.3.label`.")
+    code = serializers.CharField()
+    detail = serializers.CharField()
+
+
+class ProblemSerializer(serializers.Serializer):
+    """The shape of a problem document, for the OpenAPI document; further members may follow."""
+
+    type = serializers.CharField()
+    title = serializers.CharField(help_text="The words of the status.")
+    status = serializers.IntegerField()
+    detail = serializers.CharField(help_text="A sentence for people.")
+    code = serializers.CharField(help_text="Stable; for programs.")
+    errors = ProblemErrorSerializer(many=True)
+
+
+class ProblemSchema(AutoSchema):
+    """Says once for every operation that any other status is a problem document: `DEFAULT_SCHEMA_CLASS`."""
+
+    def _get_response_bodies(self, direction="response"):
+        bodies = super()._get_response_bodies(direction)
+        if direction == "response":
+            problem = self._get_response_for_code(ProblemSerializer, "default", [MEDIA_TYPE])
+            bodies.setdefault("default", {**problem, "description": "Why it was not done."})
+        return bodies
 
 
 def _field_name(attr):

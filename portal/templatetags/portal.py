@@ -18,7 +18,7 @@ register = template.Library()
 COLOURS = {
     "good": "approved ready completed published available active verified current resolved executed granted sent",
     "accent": "processing in_progress submitted reserved running packaging under_review scheduled",
-    "warn": "pending queued retrying overdue_soon calibration_due blocked expiring steady held",
+    "warn": "queued retrying overdue_soon calibration_due blocked expiring steady held",
     "bad": "rejected failed overdue breached quarantined integrity_failed revoked locked expired saturated removed",
 }
 COLOUR_OF = {status: colour for colour, statuses in COLOURS.items() for status in statuses.split()}

@@ -5,6 +5,7 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.http import HttpResponse
 from django.test import Client
 from django.utils.functional import SimpleLazyObject
+from drf_spectacular.generators import SchemaGenerator
 from rest_framework.test import APIClient
 
 from accounts.models import User
@@ -400,3 +401,13 @@ def test_a_refusal_stands_on_the_form_and_what_was_typed_stays(client, error, st
     assert response.status_code == status
     assert all(words in html for words in shown)
     assert 'value="typed &amp; kept"' in html
+
+
+# --- The OpenAPI document ---
+
+
+def test_the_schema_says_that_any_other_answer_is_a_problem_document():
+    schema = SchemaGenerator(urlconf="portal.tests.urls").get_schema(request=None, public=True)
+    answers = schema["paths"]["/api/rows/"]["post"]["responses"]
+    assert answers["default"]["content"] == {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    assert set(schema["components"]["schemas"]["Problem"]["required"]) == MEMBERS

@@ -41,7 +41,8 @@ def test_an_unknown_icon_is_a_mistake_that_shows():
     [
         ("approved", '<span class="pill good">Approved</span>'),
         ("in_progress", '<span class="pill accent">In progress</span>'),
-        ("pending", '<span class="pill warn">Pending</span>'),
+        ("queued", '<span class="pill warn">Queued</span>'),
+        ("pending", '<span class="pill">Pending</span>'),
         ("failed", '<span class="pill bad">Failed</span>'),
         ("reset", '<span class="pill">Reset</span>'),
         ("<b>", '<span class="pill">&lt;b&gt;</span>'),
@@ -53,7 +54,7 @@ def test_a_status_has_its_colour_and_its_words(status, html):
 
 
 def test_a_status_can_be_told_in_other_words():
-    assert rendered('{% status_pill "pending" "Waiting" %}') == '<span class="pill warn">Waiting</span>'
+    assert rendered('{% status_pill "pending" "Waiting" %}') == '<span class="pill">Waiting</span>'
 
 
 def test_no_status_has_two_colours():
