@@ -165,3 +165,18 @@ class Signature(Record):
 
 
 triggers.append_only(ApprovalAction, Signature)
+triggers.frozen(
+    ApprovalLadder,
+    [
+        "id",
+        "execution",
+        "title",
+        "name",
+        "subject_text",
+        "blueprint_text",
+        "blueprint_digest",
+        "content_digest",
+        "requested_by",
+        "created_at",
+    ],
+)

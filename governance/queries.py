@@ -5,7 +5,7 @@ from uuid import UUID
 
 from django.db.models import Q
 
-from governance.blueprint import DEFAULT_LADDER, LadderBlueprint, StageBlueprint, ad_hoc_ladder
+from governance.blueprint import DEFAULT_LADDER, LadderBlueprint, StageBlueprint
 from governance.enums import TemplateStatus
 from governance.models import TemplateAssignment, TemplateSnapshot
 from ledger.errors import Invalid, TransitionDenied
@@ -44,9 +44,12 @@ def newest_snapshot(family_id):
     )
 
 
-def choose_ladder(*, protocol_id, team_id, snapshot_id=None, template_id=None, approval_stages=None):
-    """The ladder for a request, as a Choice. Raises Invalid, and TransitionDenied `assigned_ladder_required`."""
-    if approval_stages and (snapshot_id or template_id):
+def choose_ladder(*, protocol_id, team_id, snapshot_id=None, template_id=None, ad_hoc=None):
+    """The ladder for a request, as a Choice; `ad_hoc` is a blueprint of the requester's own stages.
+
+    Raises Invalid, and TransitionDenied `assigned_ladder_required`, `template_archived`.
+    """
+    if ad_hoc and (snapshot_id or template_id):
         raise Invalid(
             "Name a published ladder or give approval stages, not both.",
             code="two_ladders",
@@ -57,7 +60,7 @@ def choose_ladder(*, protocol_id, team_id, snapshot_id=None, template_id=None, a
     named = _named_snapshot(snapshot_id, template_id) if snapshot_id or template_id else None
     assigned, reason = assigned_snapshot(protocol_id, team_id)
     if assigned:
-        if approval_stages or (named and named.pk != assigned.pk):
+        if ad_hoc or (named and named.pk != assigned.pk):
             raise TransitionDenied(
                 f"The ladder {assigned.template} is assigned here, so exports use it and no other.",
                 code="assigned_ladder_required",
@@ -66,8 +69,8 @@ def choose_ladder(*, protocol_id, team_id, snapshot_id=None, template_id=None, a
         return Choice(blueprint_of(assigned), reason, assigned)
     if named:
         return Choice(blueprint_of(named), "named", named)
-    if approval_stages:
-        return Choice(ad_hoc_ladder(approval_stages), "ad_hoc")
+    if ad_hoc:
+        return Choice(ad_hoc, "ad_hoc")
     return Choice(DEFAULT_LADDER, "default")
 
 

@@ -10,7 +10,9 @@ from django.views.decorators.http import require_http_methods
 from accounts.models import RoleGrant, User
 from evidence.catalog import discover
 from evidence.enums import EvidenceType
-from ledger.errors import Refusal
+from governance.differences import stage_in_words
+from governance.queries import assigned_snapshot, blueprint_of
+from ledger.errors import Refusal, TransitionDenied
 from narratives.differences import narrative_diff
 from narratives.forms import ComposeForm
 from narratives.models import NarrativeExport
@@ -29,16 +31,18 @@ DIFF_LINES = 400
 def export_compose(request, execution_id):
     """Every button of the page submits the one form; only `request` writes."""
     execution = execution_or_404(request.user, execution_id)
+    assigned, _ = assigned_snapshot(execution.protocol_id, execution.team_id)
     form, action, status, shown = ComposeForm(request.POST or None), request.POST.get("do", ""), 200, {}
     form.press(action)
     if request.method == "POST" and action in ("preview", "changes", "request"):
         try:
+            _check_ladder_shown(request, assigned)
             draft = draft_export(
                 execution.pk,
                 by=request.user,
                 attachments=form.attachments(),
                 notes=form.notes,
-                blueprint=form.blueprint(),
+                **({} if assigned else {"blueprint": form.blueprint()}),
             )
             if action == "request":
                 export = create_export(draft, by=request.user)
@@ -57,9 +61,47 @@ def export_compose(request, execution_id):
         "roles": _roles(),
         "people": _people(execution),
         "newest": _newest(execution).first(),
+        "assigned": _assigned(assigned, execution, request.user) if assigned else None,
         **shown,
     }
     return render(request, "narratives/compose.html", context, status=status)
+
+
+def _check_ladder_shown(request, assigned):
+    """What the page showed as the ladder is what applies now; `snapshot` is posted back for that."""
+    if request.POST.get("snapshot", "") != (str(assigned.pk) if assigned else ""):
+        raise TransitionDenied(
+            "The ladder that applies here changed since you opened this page. "
+            "It is shown now; request again if it fits.",
+            code="ladder_changed",
+        )
+
+
+def _assigned(snapshot, execution, requester):
+    """The assigned ladder for the page: each stage in words, and who besides the requester could sign it now."""
+    blueprint = blueprint_of(snapshot)
+    holders = _holders({stage.required_role for stage in blueprint.stages}, execution, requester)
+    named = User.objects.filter(pk__in=[stage.assignee_id for stage in blueprint.stages if stage.assignee_id])
+    names = {str(user.pk): user.printed_name for user in named}
+    stages = []
+    for stage in blueprint.stages:
+        people = holders.get(stage.required_role, [])
+        if stage.assignee_id:
+            people = [user for user in people if str(user.pk) == stage.assignee_id]
+        stages.append({"words": stage_in_words(stage.members(), names=names), "people": people[:4]})
+    return {"snapshot": snapshot, "name": blueprint.name, "key": blueprint.template_key, "stages": stages}
+
+
+def _holders(roles, execution, requester):
+    """Active people by role, in the run's team or everywhere, without the requester."""
+    grants = RoleGrant.objects.in_force(timezone.now()).filter(role__in=roles, user__is_active=True)
+    grants = grants.filter(Q(team__isnull=True) | Q(team=execution.team_id)).exclude(user=requester)
+    people = {}
+    for grant in grants.select_related("user").order_by("user__full_name", "user_id"):
+        found = people.setdefault(grant.role, [])
+        if grant.user not in found:
+            found.append(grant.user)
+    return people
 
 
 def _newest(execution):

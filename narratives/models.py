@@ -8,6 +8,7 @@ from django.utils import timezone
 from approvals.models import ApprovalLadder
 from evidence.models import FrozenEvidence
 from experiments.models import Execution
+from governance.models import TemplateSnapshot, WorkflowTemplate
 from ledger import triggers
 from ledger.models import Record
 from narratives.enums import PackageStatus
@@ -38,6 +39,13 @@ class NarrativeExport(models.Model):
     timeline_head = models.CharField(max_length=64)
     generated_at = models.DateTimeField()
     ladder = models.OneToOneField(ApprovalLadder, models.PROTECT, related_name="narrative_export")
+    # What the ladder's blueprint was taken from; the blueprint itself is frozen on the ladder.
+    workflow_template = models.ForeignKey(
+        WorkflowTemplate, models.PROTECT, null=True, blank=True, related_name="exports"
+    )
+    template_snapshot = models.ForeignKey(
+        TemplateSnapshot, models.PROTECT, null=True, blank=True, related_name="exports"
+    )
     requested_by = models.ForeignKey(USER, models.PROTECT, related_name="requested_exports")
     requested_by_name = models.CharField(max_length=254)
     notes = models.TextField(blank=True)

@@ -1,12 +1,14 @@
 """Reads of exports shared by pages and API."""
 
-from django.db.models import Count, F, Prefetch, Q
+from django.db.models import Count, F, OuterRef, Prefetch, Q, Subquery
 from django.http import Http404
 
 from accounts.scoping import NOT_THERE, uuid_or_404, visible_or_404
 from approvals.enums import ActionType, LadderStatus, StageStatus
 from approvals.models import ApprovalAction, ApprovalStage
 from experiments.models import Execution
+from governance.enums import TemplateStatus
+from governance.models import WorkflowTemplate
 from narratives.enums import PackageStatus
 from narratives.models import ExportAttachment, NarrativeExport, Package
 
@@ -31,9 +33,19 @@ def with_ladder(exports):
 def with_details(exports):
     """Everything the export's JSON shows: ladder, actions, evidence, package; a constant number of queries."""
     actions = ApprovalAction.objects.select_related("actor", "delegation_target", "signature")
-    return with_ladder(exports).prefetch_related(
+    return with_template(with_ladder(exports)).prefetch_related(
         Prefetch("attachments", queryset=ExportAttachment.objects.select_related("evidence").order_by("position")),
         Prefetch("ladder__stages__actions", queryset=actions.order_by("created_at", "id")),
+    )
+
+
+def with_template(exports):
+    """The published ladder each export was bound to, and the newest version published since."""
+    newest = WorkflowTemplate.objects.filter(
+        family=OuterRef("template_snapshot__template__family"), status=TemplateStatus.PUBLISHED
+    ).order_by("-version")
+    return exports.select_related("template_snapshot__template__family").annotate(
+        newest_template_version=Subquery(newest.values("version")[:1])
     )
 
 

@@ -11,10 +11,13 @@ from evidence.kinds import freeze, resolve_attachments
 from experiments.events import Event
 from experiments.models import Execution
 from experiments.timeline import chain_id, locked_timeline
-from governance.blueprint import DEFAULT_LADDER, LadderBlueprint
+from governance.audit import locked_family
+from governance.blueprint import DEFAULT_LADDER
+from governance.enums import AuditAction
+from governance.queries import Choice, choose_ladder
 from ledger.canonical import canonical_text, plain, sha256_text
 from ledger.chain import genesis
-from ledger.errors import Invalid
+from ledger.errors import Invalid, TransitionDenied
 from narratives.digest import content_digest
 from narratives.models import ExportAttachment, NarrativeExport
 from narratives.rendering import render_narrative, timeline_rows
@@ -35,29 +38,21 @@ class Draft:
     timeline_head: str
     generated_at: object
     resolved: list
-    blueprint: LadderBlueprint
+    choice: Choice
     notes: str
     metadata: dict
 
+    @property
+    def blueprint(self):
+        return self.choice.blueprint
 
-def request_export(
-    execution_id, *, by, attachments=(), notes="", metadata=None, blueprint=DEFAULT_LADDER, written=None
-):
+
+def request_export(execution_id, *, by, written=None, **asked):
     """Freeze a run's narrative, evidence and ladder as its next version, and start the ladder.
 
-    `attachments` is the request's list (api.md, "Narrative exports"). Raises Execution.DoesNotExist for a run
-    the requester does not see, and Invalid with the fields that do not fit; then nothing is written.
-    `written(export)` is called inside the transaction.
+    `asked` is what `draft_export` takes, `written` what `create_export` takes; both say what is raised.
     """
-    draft = draft_export(
-        execution_id,
-        by=by,
-        attachments=attachments,
-        notes=notes,
-        metadata=metadata,
-        blueprint=blueprint,
-    )
-    return create_export(draft, by=by, written=written)
+    return create_export(draft_export(execution_id, by=by, **asked), by=by, written=written)
 
 
 def draft_export(
@@ -68,12 +63,28 @@ def draft_export(
     notes="",
     metadata=None,
     blueprint=DEFAULT_LADDER,
+    snapshot_id=None,
+    template_id=None,
 ):
-    """The Draft of an export: events up to the run's count at this moment; later ones belong to the next version."""
+    """The Draft of an export: events up to the run's count at this moment; later ones belong to the next version.
+
+    `attachments` is the request's list (api.md, "Narrative exports"); `blueprint` the requester's own stages, or
+    DEFAULT_LADDER; `snapshot_id` or `template_id` a published ladder. Which ladder applies is governance's to say.
+    Raises Execution.DoesNotExist for a run the requester does not see, Invalid with the fields that do not fit, and
+    TransitionDenied where another ladder is assigned; nothing is written.
+    """
     execution = Execution.objects.visible_to(by).select_related("protocol", "run_by").get(pk=execution_id)
     now = timezone.now()
     notes = clean_text(notes or "", "notes", MAX_NOTES, required=False)
     metadata = clean_metadata(metadata)
+    choice = choose_ladder(
+        protocol_id=execution.protocol_id,
+        team_id=execution.team_id,
+        snapshot_id=snapshot_id,
+        template_id=template_id,
+        ad_hoc=None if blueprint is DEFAULT_LADDER else blueprint,
+    )
+    blueprint = choice.blueprint
     check_blueprint_people(blueprint, team_id=execution.team_id, requester=by, now=now)
     resolved = resolve_attachments(execution, list(attachments or ()), by=by)
     content = render_narrative(execution, timeline_rows(execution.pk, upto=execution.event_count), resolved)
@@ -94,7 +105,7 @@ def draft_export(
         timeline_head=head,
         generated_at=now,
         resolved=resolved,
-        blueprint=blueprint,
+        choice=choice,
         notes=notes,
         metadata=metadata,
     )
@@ -105,7 +116,9 @@ def create_export(draft, *, by, written=None):
 
     `written(export)` is called inside the transaction (`accounts.idempotency`).
     """
+    snapshot = draft.choice.snapshot
     with locked_timeline(draft.execution.pk) as timeline:
+        _check_still_chosen(draft, timeline.execution)
         # Lock before counting: two requesters would otherwise both become version 4.
         newest = NarrativeExport.objects.filter(execution=timeline.execution).aggregate(number=Max("version"))["number"]
         export_id, version = uuid.uuid4(), (newest or 0) + 1
@@ -140,6 +153,8 @@ def create_export(draft, *, by, written=None):
             timeline_head=draft.timeline_head,
             generated_at=draft.generated_at,
             ladder=ladder,
+            template_snapshot=snapshot,
+            workflow_template=snapshot.template if snapshot else None,
             requested_by=by,
             requested_by_name=by.printed_name,
             notes=draft.notes,
@@ -158,9 +173,41 @@ def create_export(draft, *, by, written=None):
             )
             for position, (each, evidence) in enumerate(zip(draft.resolved, frozen, strict=True), 1)
         )
+        if snapshot is not None:
+            _log_binding(export, snapshot, by)
         if written is not None:
             written(export)
     return export
+
+
+def _check_still_chosen(draft, execution):
+    """A ladder may be assigned or archived between reading and locking."""
+    choice = draft.choice
+    now = choose_ladder(
+        protocol_id=execution.protocol_id,
+        team_id=execution.protocol.team_id,
+        snapshot_id=choice.snapshot.pk if choice.reason == "named" else None,
+        ad_hoc=choice.blueprint if choice.reason == "ad_hoc" else None,
+    )
+    if now.blueprint != choice.blueprint:
+        raise TransitionDenied(
+            "The ladder that applies here changed at this moment. Look at it again and request once more.",
+            code="ladder_changed",
+        )
+
+
+def _log_binding(export, snapshot, by):
+    with locked_family(snapshot.template.family_id) as log:
+        log.record(
+            AuditAction.SNAPSHOT_BOUND,
+            by=by,
+            template=snapshot.template,
+            template_id=str(snapshot.template_id),
+            snapshot_id=str(snapshot.pk),
+            execution_id=str(export.execution_id),
+            export_id=str(export.pk),
+            export_version=export.version,
+        )
 
 
 def _subject(export_id, version, execution):

@@ -136,7 +136,9 @@ def export_context(request, found, *, tab="narrative", **further):
         "current_stage": current_stage(stages),
         "pending_words": f"Pending · {stage_words(found).partition(' · ')[0]}",
         "previous_words": f"Compare with v{previous.version}" if previous else "",
-        "ladder_view": ladder_view(found.ladder, request.user, now),
+        "ladder_view": ladder_view(
+            found.ladder, request.user, now, artifact_ready=bool(package) and package.status == PackageStatus.READY
+        ),
         "package": package,
         "why_no_dossier": why_no_dossier(found, package),
         "previous": previous,

@@ -5,6 +5,7 @@ from accounts.models import RoleGrant, Team, User
 from experiments.models import Protocol
 from governance.assignment_transitions import assign_template, revoke_assignment
 from governance.audit import AUDIT_LOGS
+from governance.blueprint import ad_hoc_ladder
 from governance.models import TemplateAssignment, TemplateAuditLog, TemplateFamily, TemplateSnapshot, WorkflowTemplate
 from governance.queries import choose_ladder, template_drift
 from governance.transitions import archive_template, change_template, create_template, publish_template
@@ -164,7 +165,7 @@ def test_where_a_ladder_is_assigned_no_other_is_accepted(admin, protocol):
     assigned, other = make(admin, publish=True), make(admin, template_key="other", publish=True)
     assign_template(assigned, by=admin, protocol_id=protocol.pk)
     place = {"protocol_id": protocol.pk, "team_id": protocol.team_id}
-    for request in ({"approval_stages": STAGES}, {"snapshot_id": other.snapshot.pk}):
+    for request in ({"ad_hoc": ad_hoc_ladder(STAGES)}, {"snapshot_id": other.snapshot.pk}):
         with pytest.raises(TransitionDenied) as refusal:
             choose_ladder(**place, **request)
         assert refusal.value.code == "assigned_ladder_required"
@@ -203,7 +204,7 @@ def test_an_assigned_ladder_is_not_archived_from_under_its_users(admin, protocol
 @pytest.mark.parametrize(
     ("arguments", "code"),
     [
-        ({"approval_stages": STAGES, "snapshot_id": "x"}, "two_ladders"),
+        ({"ad_hoc": ad_hoc_ladder(STAGES), "snapshot_id": "x"}, "two_ladders"),
         ({"snapshot_id": "not-a-uuid"}, "unknown_snapshot"),
         ({"template_id": "11111111-1111-4111-8111-111111111111"}, "unknown_snapshot"),
     ],

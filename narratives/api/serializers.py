@@ -54,12 +54,12 @@ class ExportSerializer(serializers.ModelSerializer):
     approval_stages = serializers.SerializerMethodField()
     current_stage = serializers.SerializerMethodField()
     current_stage_started_at = serializers.SerializerMethodField()
-    workflow_template_id = serializers.SerializerMethodField(method_name="get_nothing")
-    workflow_template_snapshot_id = serializers.SerializerMethodField(method_name="get_nothing")
-    workflow_template_key = serializers.SerializerMethodField(method_name="get_nothing")
-    workflow_template_version = serializers.SerializerMethodField(method_name="get_nothing")
-    workflow_template_snapshot = serializers.SerializerMethodField(method_name="get_nothing")
-    template_drift = serializers.SerializerMethodField(method_name="get_nothing")
+    workflow_template_id = serializers.UUIDField(allow_null=True)
+    workflow_template_snapshot_id = serializers.UUIDField(source="template_snapshot_id", allow_null=True)
+    workflow_template_key = serializers.SerializerMethodField()
+    workflow_template_version = serializers.SerializerMethodField()
+    workflow_template_snapshot = serializers.SerializerMethodField()
+    template_drift = serializers.SerializerMethodField()
     requested_by = UserBriefSerializer()
     attachments = AttachmentSerializer(many=True)
     artifact_status = serializers.SerializerMethodField()
@@ -102,6 +102,23 @@ class ExportSerializer(serializers.ModelSerializer):
     @extend_schema_field({"type": "null"})
     def get_nothing(self, export):
         return None
+
+    def get_workflow_template_key(self, export) -> str | None:
+        return export.template_snapshot.template.family.template_key if export.template_snapshot else None
+
+    def get_workflow_template_version(self, export) -> int | None:
+        return export.template_snapshot.template.version if export.template_snapshot else None
+
+    @extend_schema_field({"type": ["object", "null"]})
+    def get_workflow_template_snapshot(self, export):
+        return export.template_snapshot.members if export.template_snapshot else None
+
+    @extend_schema_field({"type": ["object", "null"], "properties": {"version": {"type": "integer"}}})
+    def get_template_drift(self, export):
+        """`{"version"}` of a newer published version of the ladder, or null."""
+        bound = self.get_workflow_template_version(export)
+        newest = export.newest_template_version
+        return {"version": newest} if bound and newest and newest > bound else None
 
     def get_approval_signature(self, export) -> str | None:
         return self._final.signature_text if self._final else None

@@ -33,16 +33,14 @@ def export_json(pk):
     return ExportSerializer(with_details(NarrativeExport.objects.all()).get(pk=pk)).data
 
 
-def blueprint_of(body):
-    """The ladder a request asks for. Raises Invalid for published ladders, which this portal does not have yet."""
-    for name in ("workflow_template_id", "workflow_template_snapshot_id"):
-        if body.get(name) is not None:
-            raise Invalid.field(
-                name, "There is no published ladder yet: leave it out, or give approval_stages.", "no_published_ladder"
-            )
-    if body.get("approval_stages") is None:
-        return DEFAULT_LADDER
-    return ad_hoc_ladder(body["approval_stages"])
+def ladder_asked_for(body):
+    """The members of a request that say which ladder, as `draft_export` takes them."""
+    stages = body.get("approval_stages")
+    return {
+        "blueprint": DEFAULT_LADDER if stages is None else ad_hoc_ladder(stages),
+        "snapshot_id": body.get("workflow_template_snapshot_id"),
+        "template_id": body.get("workflow_template_id"),
+    }
 
 
 class ExportsView(APIView):
@@ -84,7 +82,7 @@ class ExportsView(APIView):
                     attachments=body.validated_data["attachments"],
                     notes=body.validated_data["notes"],
                     metadata=body.validated_data.get("metadata"),
-                    blueprint=blueprint_of(body.validated_data),
+                    **ladder_asked_for(body.validated_data),
                 )
                 create_export(draft, by=request.user, written=lambda export: once.store(201, export_json(export.pk)))
         return once.response()

@@ -1,0 +1,116 @@
+"""Where a ladder is assigned, page and API use it and no other; an export keeps what it started with."""
+
+import pytest
+
+from governance.assignment_transitions import assign_template
+from governance.models import TemplateAuditLog
+from governance.transitions import archive_template, create_template
+from ledger.errors import TransitionDenied
+from narratives.api.views import export_json
+from narratives.models import NarrativeExport
+from narratives.tests.test_api import post
+from narratives.transitions import create_export, draft_export, request_export
+
+pytestmark = pytest.mark.django_db
+STAGES = [{"name": "QA review", "required_role": "qa", "sla_hours": 24}]
+
+
+@pytest.fixture
+def admin(lab):
+    person = lab.mira
+    type(person).objects.filter(pk=person.pk).update(is_admin=True)
+    person.refresh_from_db()
+    return person
+
+
+def published(admin, **fields):
+    return create_template(
+        **{
+            "by": admin,
+            "template_key": "release",
+            "name": "Release",
+            "stage_blueprint": STAGES,
+            "publish": True,
+            **fields,
+        }
+    )
+
+
+def assign(lab, admin, template):
+    return assign_template(template, by=admin, protocol_id=lab.execution.protocol_id)
+
+
+def test_an_export_is_bound_to_the_assigned_snapshot_and_the_binding_is_logged(lab, admin):
+    template = published(admin)
+    assign(lab, admin, template)
+    export = request_export(lab.execution.pk, by=lab.jonas)
+    assert (export.workflow_template, export.template_snapshot) == (template, template.snapshot)
+    assert [stage.name for stage in export.ladder.stages.all()] == ["QA review"]
+    entry = TemplateAuditLog.objects.get(action="export.snapshot.bound")
+    assert entry.details == {
+        "template_id": str(template.pk),
+        "snapshot_id": str(template.snapshot.pk),
+        "execution_id": str(lab.execution.pk),
+        "export_id": str(export.pk),
+        "export_version": 1,
+    }
+
+
+def test_another_ladder_is_refused_over_the_api_and_nothing_is_written(lab, admin):
+    assign(lab, admin, published(admin))
+    base = f"/api/experiment-console/sessions/{lab.execution.pk}/exports/narrative"
+    refused = post(lab.jonas, base, {"approval_stages": [{"required_role": "approver"}]})
+    assert (refused.status_code, refused.json()["code"]) == (409, "assigned_ladder_required")
+    assert not NarrativeExport.objects.exists()
+    made = post(lab.jonas, base, {})
+    assert made.status_code == 201, made.content
+    assert (made.json()["workflow_template_key"], made.json()["workflow_template_version"]) == ("release", 1)
+    assert made.json()["workflow_template_snapshot"]["stages"][0]["required_role"] == "qa"
+
+
+def test_a_newer_version_is_told_and_changes_nothing_in_flight(lab, admin):
+    assign(lab, admin, published(admin))
+    base = f"/api/experiment-console/sessions/{lab.execution.pk}/exports/narrative"
+    before = post(lab.jonas, base, {}).json()
+    assert before["template_drift"] is None
+    published(admin, stage_blueprint=[*STAGES, {"name": "Second", "required_role": "approver"}])
+    lab.jonas.refresh_from_db()
+    after = NarrativeExport.objects.get(pk=before["id"])
+    assert after.ladder.stages.count() == 1
+    assert export_json(after.pk)["template_drift"] == {"version": 2}
+
+
+def test_a_ladder_that_changes_between_reading_and_locking_is_refused(lab, admin):
+    draft = draft_export(lab.execution.pk, by=lab.jonas)
+    assign(lab, admin, published(admin))
+    with pytest.raises(TransitionDenied) as refusal:
+        create_export(draft, by=lab.jonas)
+    assert refusal.value.code == "ladder_changed"
+    assert not NarrativeExport.objects.exists()
+
+
+def test_an_archived_snapshot_cannot_be_named(lab, admin):
+    template = published(admin)
+    archive_template(template, by=admin)
+    with pytest.raises(TransitionDenied) as refusal:
+        request_export(lab.execution.pk, by=lab.jonas, snapshot_id=template.snapshot.pk)
+    assert refusal.value.code == "template_archived"
+
+
+def test_the_compose_page_shows_the_assigned_ladder_locked_and_keeps_what_was_typed(client, lab, admin):
+    client.force_login(lab.jonas)
+    address = f"/executions/{lab.execution.pk}/exports/new/"
+    opened = client.get(address).content.decode()
+    assert 'name="ladder"' in opened
+    template = published(admin)
+    assign(lab, admin, template)
+    refused = client.post(address, {"do": "request", "ladder": "default", "snapshot": "", "notes": "kept words"})
+    assert refused.status_code == 409
+    page = refused.content.decode()
+    assert "kept words" in page
+    assert "QA review by any qa, within 24 hours" in page
+    assert 'name="ladder"' not in page
+    assert not NarrativeExport.objects.exists()
+    sent = {"do": "request", "snapshot": str(template.snapshot.pk), "notes": "kept words"}
+    assert client.post(address, sent).status_code == 302
+    assert NarrativeExport.objects.get().template_snapshot == template.snapshot
