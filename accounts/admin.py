@@ -64,7 +64,15 @@ class PersonAdmin(VerbAdmin):
     list_filter = ["is_active", "is_admin"]
     search_fields = ["full_name", "email"]
     readonly_fields = ["must_change_password", "last_login", "date_joined"]
-    fields = ["email", "full_name", "is_active", "is_admin", "new_password", *readonly_fields]
+    fields = [
+        "email",
+        "full_name",
+        "is_active",
+        "is_admin",
+        "compliance_administrator",
+        "new_password",
+        *readonly_fields,
+    ]
     actions = ["unlock"]
 
     def get_queryset(self, request):
@@ -73,12 +81,16 @@ class PersonAdmin(VerbAdmin):
     def save_model(self, request, obj, form, change):
         given = {name: form.cleaned_data[name] for name in PersonForm.Meta.fields}
         password = form.cleaned_data["new_password"] or None
+        compliance = form.cleaned_data["compliance_administrator"]
         if not change:
             created = transitions.create_user(by=request.user, **given, password=password, must_change_password=True)
             obj.pk = created.pk
             obj.refresh_from_db()
+            if compliance:
+                transitions.set_compliance_administrator(obj.pk, by=request.user, member=True)
             return
         transitions.change_user(obj.pk, by=request.user, **given)
+        transitions.set_compliance_administrator(obj.pk, by=request.user, member=compliance)
         if password:
             transitions.reset_password(obj.pk, by=request.user, new_password=password)
 

@@ -3,6 +3,7 @@ from django.core.exceptions import ValidationError
 
 from accounts.models import RoleGrant, Team, User
 from accounts.passwords import PASSWORD_LENGTH
+from accounts.transitions import COMPLIANCE_GROUP
 from accounts.validation import check_new_password, one_clean_line
 from ledger.errors import Invalid
 
@@ -15,6 +16,10 @@ def clean_name(form, field):
 
 
 class PersonForm(forms.ModelForm):
+    compliance_administrator = forms.BooleanField(
+        required=False,
+        help_text="Manages approval ladders in this administration. Does not sign: that takes a role.",
+    )
     new_password = forms.CharField(
         label="Set a password",
         required=False,
@@ -27,6 +32,12 @@ class PersonForm(forms.ModelForm):
     class Meta:
         model = User
         fields = ["email", "full_name", "is_active", "is_admin"]
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if not self.instance._state.adding:
+            group = self.instance.groups.filter(name=COMPLIANCE_GROUP)
+            self.initial["compliance_administrator"] = group.exists()
 
     def clean_email(self):
         return self.cleaned_data["email"].strip().lower()

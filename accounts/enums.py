@@ -25,6 +25,7 @@ class AccountAction(models.TextChoices):
     UNLOCKED = "account.unlocked", "Unlocked"
     USER_CREATED = "user.created", "User created"
     USER_CHANGED = "user.changed", "User changed"
+    COMPLIANCE_CHANGED = "user.compliance_changed", "Made or no longer a compliance administrator"
     PASSWORD_CHANGED = "user.password_changed", "Password changed"
     PASSWORD_RESET = "user.password_reset", "Password set by an administrator"
     TEAM_CREATED = "team.created", "Team created"
@@ -41,6 +42,7 @@ class AccountAction(models.TextChoices):
 PAYLOAD_KEYS = {
     AccountAction.USER_CREATED: {"email", "full_name", "is_active", "is_admin"},
     AccountAction.USER_CHANGED: {"changes"},
+    AccountAction.COMPLIANCE_CHANGED: {"compliance_administrator"},
     AccountAction.TEAM_CREATED: {"team_id", "name"},
     AccountAction.TEAM_RENAMED: {"team_id", "before", "name"},
     AccountAction.MEMBER_ADDED: {"team_id", "role"},

@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 
+from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils import timezone
 
@@ -18,6 +19,7 @@ from ledger.errors import Invalid, NotAllowed, TransitionDenied
 TOKENS_PER_PERSON = 50
 SIGN_INS_PER_PERSON = 200
 LONGEST_TOKEN = timedelta(days=366)
+COMPLIANCE_GROUP = "Compliance administrators"  # made, with its rights, by a migration of governance
 CHANGEABLE = ("email", "full_name", "is_active", "is_admin")
 
 
@@ -72,6 +74,29 @@ def change_user(user_id, *, by, **changes):
         if not user.is_active:
             _revoke_tokens(user, by=by)
         record_account_event(AccountAction.USER_CHANGED, by=by, about=user, changes=plain(changed))
+    return user
+
+
+def set_compliance_administrator(user_id, *, by, member):
+    """Put a person into the group of compliance administrators, or take them out; its members enter the admin.
+
+    Raises NotAllowed, Invalid for who is deactivated, TransitionDenied where the group is missing.
+    """
+    check_is_administrator(by)
+    with transaction.atomic():
+        _still_administrator(by)
+        user = _locked_person(user_id)
+        if _is_compliance_administrator(user) == member:
+            return user
+        group = Group.objects.filter(name=COMPLIANCE_GROUP).first()
+        if group is None:
+            raise TransitionDenied(f"The group “{COMPLIANCE_GROUP}” is missing. Run the migrations.", code="no_group")
+        if member and not user.is_active:
+            raise Invalid.field("user_id", f"{user.printed_name} is deactivated.", code="inactive")
+        (user.groups.add if member else user.groups.remove)(group)
+        _set_admin(user, user.is_admin)
+        user.save(update_fields=["is_staff", "is_superuser"])
+        record_account_event(AccountAction.COMPLIANCE_CHANGED, by=by, about=user, compliance_administrator=member)
     return user
 
 
@@ -380,5 +405,10 @@ def _keep_an_administrator(user):
 
 
 def _set_admin(user, is_admin):
-    # One switch: who administers the portal also enters Django's admin.
-    user.is_admin = user.is_staff = user.is_superuser = is_admin
+    # One switch: who administers the portal also enters Django's admin. So do compliance administrators.
+    user.is_admin = user.is_superuser = is_admin
+    user.is_staff = is_admin or _is_compliance_administrator(user)
+
+
+def _is_compliance_administrator(user):
+    return not user._state.adding and user.groups.filter(name=COMPLIANCE_GROUP).exists()

@@ -6,3 +6,7 @@ from django_q.models import Failure, OrmQ, Schedule, Success
 for model in (Schedule, Success, Failure, OrmQ):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
+
+admin.site.site_header = admin.site.site_title = "BioLabs administration"
+admin.site.index_title = "Administration"
+admin.site.site_url = None  # base_site.html links back to the portal in words

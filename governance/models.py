@@ -56,6 +56,7 @@ class WorkflowTemplate(models.Model):
 
     class Meta:
         ordering = ["family__template_key", "-version"]
+        permissions = [("manage_ladders", "Can manage approval ladders")]
         constraints = [
             models.UniqueConstraint(fields=["family", "version"], name="template_version_once_per_family"),
             models.UniqueConstraint(

@@ -96,8 +96,11 @@ def _next_version(log, by, header, stages, source):
     return template
 
 
-def change_template(template, *, by, **changes):
-    """Change a draft's header fields and, with `stage_blueprint`, all of its stages."""
+def change_template(template, *, by, expected_updated_at=None, **changes):
+    """Change a draft's header fields and, with `stage_blueprint`, all of its stages.
+
+    With `expected_updated_at`, TransitionDenied when somebody changed the draft since then.
+    """
     check_can_manage_ladders(by)
     unknown = set(changes) - {*HEADER, "stage_blueprint"}
     if unknown:
@@ -105,6 +108,12 @@ def change_template(template, *, by, **changes):
     with locked_family(template.family_id) as log:
         template = _fresh(template.pk)
         check_can_change(template)
+        if expected_updated_at not in (None, template.updated_at):
+            raise TransitionDenied(
+                f"Somebody changed {template} while you were editing it. Nothing of yours was saved; "
+                "open the draft in a second tab to compare.",
+                code="stale",
+            )
         before = {**{field: getattr(template, field) for field in HEADER}, "stage_blueprint": stages_of(template)}
         after = {**before, **changes}
         _check({field: after[field] for field in HEADER}, after["stage_blueprint"])

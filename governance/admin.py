@@ -1,0 +1,352 @@
+"""Approval ladders in Django's admin: drafts are edited as rows; every change goes through the transitions."""
+
+from dataclasses import dataclass
+from functools import partial
+
+from django.contrib import admin, messages
+from django.core.exceptions import PermissionDenied
+from django.db.models import Count, Exists, OuterRef, Q
+from django.http import HttpResponseRedirect
+from django.shortcuts import get_object_or_404, redirect
+from django.template.response import TemplateResponse
+from django.urls import path, reverse
+
+from accounts.admin import VerbAdmin
+from governance.admin_forms import AssignmentForm, StageForm, StageFormSet, TemplateForm
+from governance.assignment_transitions import revoke_assignment
+from governance.blueprint import MAX_STAGES
+from governance.enums import TEMPLATE_MOVES, TemplateStatus
+from governance.models import (
+    TemplateAssignment,
+    TemplateAuditLog,
+    TemplateFamily,
+    TemplateSnapshot,
+    TemplateStage,
+    WorkflowTemplate,
+)
+from governance.policies import can_manage_ladders
+from governance.transitions import archive_template, create_template, publish_template
+from ledger.admin import ReadOnlyAdmin
+from ledger.errors import Refusal, TransitionDenied
+
+MOST_AT_ONCE = 100
+
+
+def publish(template, *, by):
+    """Publish a draft; who comes second reads who was first."""
+    was = template.status
+    snapshot = publish_template(template, by=by)
+    if was == TemplateStatus.PUBLISHED or snapshot.captured_by_id != by.pk:
+        raise TransitionDenied(f"{template} was published already, by {snapshot.captured_by_name}.")
+
+
+def new_version(template, *, by):
+    """The next version of a ladder, as a draft with the head and the stages of this one."""
+    return create_template(
+        by=by,
+        name=template.name,
+        description=template.description,
+        default_stage_sla_hours=template.default_stage_sla_hours,
+        permitted_roles=template.permitted_roles,
+        forked_from_id=template.pk,
+    )
+
+
+@dataclass(frozen=True)
+class Verb:
+    """What a confirmation page asks. `one`: not for several rows at once."""
+
+    slug: str
+    label: str
+    consequence: str
+    done: str
+    carry_out: callable
+    one: bool = False
+
+
+PUBLISH = Verb(
+    "publish", "Publish",
+    "A published version is frozen for good; exports that follow its ladder use it from then on.",
+    "Published", publish,
+)  # fmt: skip
+ARCHIVE = Verb(
+    "archive", "Archive",
+    "An archived version cannot be assigned or published again. Exports that started with it keep it.",
+    "Archived", archive_template,
+)  # fmt: skip
+NEW_VERSION = Verb(
+    "new-version", "New version",
+    "A draft of the next version is made, with the same stages. This version stays as it is.",
+    "Made a new version from", new_version, one=True,
+)  # fmt: skip
+OF_ONE_VERSION = (PUBLISH, ARCHIVE, NEW_VERSION)
+REVOKE = Verb(
+    "revoke", "Revoke", "Exports asked for after this need not use the ladder. The assignment stays on record.",
+    "Revoked", revoke_assignment,
+)  # fmt: skip
+
+
+class LadderAccess:
+    """One rule for every page: who manages ladders (`governance.policies`) sees them."""
+
+    def has_module_permission(self, request):
+        return can_manage_ladders(request.user)
+
+    def has_view_permission(self, request, obj=None):
+        return can_manage_ladders(request.user)
+
+
+class ConfirmedVerbs(LadderAccess, VerbAdmin):
+    def confirm_selected(self, request, queryset, verb):
+        """The action's first POST shows the page, the one with `confirm` carries out."""
+        rows = list(queryset[: MOST_AT_ONCE + 1])
+        if len(rows) > (1 if verb.one else MOST_AT_ONCE):
+            most = "one at a time" if verb.one else f"{MOST_AT_ONCE} at a time"
+            self.message_user(request, f"{verb.label}: {most}, please.", messages.ERROR)
+            return None
+        if "confirm" in request.POST:
+            return self._carry_out(request, rows, verb)
+        return self._ask(request, rows, verb, action=request.POST["action"], back=request.get_full_path())
+
+    def _ask(self, request, rows, verb, *, action="", back):
+        context = {
+            **self.admin_site.each_context(request),
+            "opts": self.opts,
+            "title": f"{verb.label}: are you sure?",
+            "consequence": verb.consequence,
+            "yes": f"Yes, {verb.label.lower()}",
+            "rows": rows,
+            "action": action,
+            "back": back,
+        }
+        return TemplateResponse(request, "admin/governance/confirm.html", context)
+
+    def _carry_out(self, request, rows, verb):
+        result = None
+        for row in rows:
+            try:
+                result = verb.carry_out(row, by=request.user)
+            except Refusal as refusal:
+                self.message_user(request, refusal.sentence, messages.ERROR)
+            else:
+                self.log_change(request, row, f"{verb.done} {row}.")
+                self.message_user(request, f"{verb.done} {row}.", messages.SUCCESS)
+        if verb.one and result:
+            return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", result.pk)
+        return None
+
+
+class StageInline(admin.StackedInline):
+    model = TemplateStage
+    form = StageForm
+    formset = StageFormSet
+    max_num = MAX_STAGES
+    autocomplete_fields = ["assignee"]
+    verbose_name = "stage"
+    verbose_name_plural = "stages, in the order in which they sign"
+    fields = [
+        ("position", "name"),
+        ("required_role", "sla_hours", "assignee"),
+        ("stage_step_indexes", "stage_gate_keys"),
+    ]
+
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("assignee")
+
+    def get_extra(self, request, obj=None, **kwargs):
+        return 1 if obj else 2
+
+    def has_view_permission(self, request, obj=None):
+        return can_manage_ladders(request.user)
+
+    def has_change_permission(self, request, obj=None):
+        return can_manage_ladders(request.user) and (obj is None or obj.status == TemplateStatus.DRAFT)
+
+    has_add_permission = has_delete_permission = has_change_permission
+
+
+@admin.register(WorkflowTemplate)
+class WorkflowTemplateAdmin(ConfirmedVerbs):
+    form = TemplateForm
+    inlines = [StageInline]
+    save_on_top = True  # Enter in a field presses the page's first button: it must be Save, not a stage's Move up
+    list_display = ["key", "name", "version", "status", "is_latest", "used_by"]
+    list_display_links = ["key", "name"]
+    list_filter = ["status", "is_latest"]
+    list_select_related = ["family"]
+    search_fields = ["family__template_key", "name"]
+    actions = ["publish", "archive", "fork"]
+    facts = ["key", "version", "status", "is_latest", "forked_from", "created_by", "created_at", "updated_at",
+             "published_by", "published_at", "archived_by", "archived_at"]  # fmt: skip
+
+    def get_queryset(self, request):
+        newer = WorkflowTemplate.objects.filter(
+            family=OuterRef("family"), status=TemplateStatus.PUBLISHED, version__gt=OuterRef("version")
+        )
+        in_force = Q(family__versions__assignments__revoked_at__isnull=True)
+        return (
+            super()
+            .get_queryset(request)
+            .annotate(
+                outrun=Exists(newer), assigned=Count("family__versions__assignments", filter=in_force, distinct=True)
+            )
+        )
+
+    @admin.display(description="key", ordering="family__template_key")
+    def key(self, template):
+        return template.family.template_key
+
+    @admin.display(description="used by")
+    def used_by(self, template):
+        """Teams and protocols to which this version applies: assignments follow the newest published version."""
+        return template.assigned if template.status == TemplateStatus.PUBLISHED and not template.outrun else 0
+
+    def has_add_permission(self, request):
+        return can_manage_ladders(request.user)
+
+    def has_change_permission(self, request, obj=None):
+        return can_manage_ladders(request.user) and (obj is None or obj.status == TemplateStatus.DRAFT)
+
+    def get_fieldsets(self, request, obj=None):
+        head = [*TemplateForm.Meta.fields]
+        if obj is None:
+            return [(None, {"fields": ["template_key", *head]})]
+        editable = self.has_change_permission(request, obj)
+        if editable:
+            head.append("seen")
+        return [(None, {"fields": head}), ("Record", {"fields": self.facts})]
+
+    def get_readonly_fields(self, request, obj=None):
+        return self.facts if obj else []
+
+    def save_form(self, request, form, change):
+        template = super().save_form(request, form, change)
+        template.carry_out = partial(form.carry_out, by=request.user)  # the rows, checked last, call it
+        return template
+
+    def save_model(self, request, obj, form, change):
+        if not change:
+            obj.pk = obj.done.pk
+            obj.refresh_from_db()
+
+    def save_related(self, request, form, formsets, change):
+        """Nothing: head and stages were written by one verb."""
+
+    def construct_change_message(self, request, form, formsets, add=False):
+        return super().construct_change_message(request, form, None, add)
+
+    def response_change(self, request, obj):
+        if "_move" in request.POST:
+            self.message_user(request, "Moved and saved.", messages.SUCCESS)
+            return HttpResponseRedirect(f"{request.path}#stages-group")
+        return super().response_change(request, obj)
+
+    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
+        try:
+            return super().changeform_view(request, object_id, form_url, extra_context)
+        except PermissionDenied:
+            template = self.get_object(request, object_id) if object_id and can_manage_ladders(request.user) else None
+            if template is None or request.method != "POST":
+                raise
+            self.message_user(
+                request,
+                f"{template} is {template.get_status_display().lower()} and no longer changes. Nothing was saved.",
+                messages.ERROR,
+            )
+            return redirect(request.path)
+
+    def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
+        context["verbs"] = [
+            (verb.label, reverse(f"admin:governance_workflowtemplate_{verb.slug}", args=[obj.pk]))
+            for verb in OF_ONE_VERSION
+            if change and self._offered(verb, obj)
+        ]
+        return super().render_change_form(request, context, add, change, form_url, obj)
+
+    def _offered(self, verb, template):
+        moves = {PUBLISH: TemplateStatus.PUBLISHED, ARCHIVE: TemplateStatus.ARCHIVED}
+        return verb not in moves or moves[verb] in TEMPLATE_MOVES[template.status]
+
+    def get_urls(self):
+        view = self.admin_site.admin_view(self.verb_view)
+        own = [
+            path(f"<uuid:pk>/{verb.slug}/", view, {"verb": verb}, name=f"governance_workflowtemplate_{verb.slug}")
+            for verb in OF_ONE_VERSION
+        ]
+        return [*own, *super().get_urls()]
+
+    def verb_view(self, request, pk, verb):
+        """The confirmation page of one version, reached by the buttons on its page."""
+        if not can_manage_ladders(request.user):
+            raise PermissionDenied
+        template = get_object_or_404(WorkflowTemplate, pk=pk)
+        page = reverse("admin:governance_workflowtemplate_change", args=[pk])
+        if request.method != "POST":
+            return self._ask(request, [template], verb, back=page)
+        return self._carry_out(request, [template], verb) or redirect(page)
+
+    @admin.action(description="Publish the selected drafts")
+    def publish(self, request, queryset):
+        return self.confirm_selected(request, queryset, PUBLISH)
+
+    @admin.action(description="Archive the selected versions")
+    def archive(self, request, queryset):
+        return self.confirm_selected(request, queryset, ARCHIVE)
+
+    @admin.action(description="New version of the selected one")
+    def fork(self, request, queryset):
+        return self.confirm_selected(request, queryset, NEW_VERSION)
+
+
+@admin.register(TemplateAssignment)
+class TemplateAssignmentAdmin(ConfirmedVerbs):
+    form = AssignmentForm
+    list_display = ["template", "team", "protocol", "assigned_by", "assigned_at", "revoked_by", "revoked_at"]
+    list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
+    list_select_related = ["template__family", "team", "protocol", "assigned_by", "revoked_by"]
+    search_fields = ["template__family__template_key", "template__name", "team__name", "protocol__name"]
+    autocomplete_fields = ["template", "team", "protocol"]
+    actions = ["revoke"]
+
+    def has_add_permission(self, request):
+        return can_manage_ladders(request.user)
+
+    def has_change_permission(self, request, obj=None):
+        return False
+
+    def get_fields(self, request, obj=None):
+        return self.list_display if obj else AssignmentForm.Meta.fields
+
+    def get_form(self, request, obj=None, change=False, **kwargs):
+        form = super().get_form(request, obj, change=change, **kwargs)
+        return type(form.__name__, (form,), {"by": request.user})
+
+    def save_model(self, request, obj, form, change):
+        """Nothing: the form's verb has written."""
+
+    @admin.action(description="Revoke the selected assignments")
+    def revoke(self, request, queryset):
+        return self.confirm_selected(request, queryset, REVOKE)
+
+
+@admin.register(TemplateFamily)
+class TemplateFamilyAdmin(LadderAccess, ReadOnlyAdmin):
+    list_display = ["template_key", "version_count", "audit_count", "created_at"]
+    search_fields = ["template_key"]
+
+
+@admin.register(TemplateSnapshot)
+class TemplateSnapshotAdmin(LadderAccess, ReadOnlyAdmin):
+    list_display = ["template", "captured_by_name", "captured_at", "digest"]
+    list_select_related = ["template"]
+    search_fields = ["template__family__template_key", "digest"]
+
+
+@admin.register(TemplateAuditLog)
+class TemplateAuditLogAdmin(LadderAccess, ReadOnlyAdmin):
+    list_display = ["created_at", "family", "sequence", "action", "actor_name", "template"]
+    list_select_related = ["family", "template"]
+    list_filter = ["action"]
+    search_fields = ["family__template_key", "actor_name"]
+    date_hierarchy = "created_at"
+    ordering = ["-created_at", "-sequence"]

@@ -1,0 +1,237 @@
+"""The forms of ladders in Django's admin. Their last check carries out the verb: no refusal loses what was typed."""
+
+from datetime import datetime
+
+from django import forms
+from django.forms.models import BaseInlineFormSet
+from django.utils import timezone
+from django.utils.html import format_html, format_html_join
+
+from accounts.models import RoleGrant
+from governance.assignment_transitions import assign_template
+from governance.blueprint import MAX_SLA_HOURS
+from governance.models import TemplateAssignment, TemplateStage, WorkflowTemplate
+from governance.transitions import HEADER, change_template, create_template
+from governance.validation import Faults, check_header, check_key, check_stages
+from ledger.errors import Refusal
+
+LAST = 10_000
+
+
+class CommaField(forms.CharField):
+    """A list, typed with commas between its entries."""
+
+    def __init__(self, *, numbers=False, **options):
+        super().__init__(required=False, max_length=20_000, **options)
+        self.numbers = numbers
+
+    def prepare_value(self, value):
+        return ", ".join(map(str, value)) if isinstance(value, list) else value
+
+    def clean(self, value):
+        entries = [entry.strip() for entry in super().clean(value).split(",") if entry.strip()]
+        if self.numbers and not all(entry.isascii() and entry.isdigit() and len(entry) < 9 for entry in entries):
+            raise forms.ValidationError("Whole numbers with commas between them, for example 0, 2, 5.")
+        return [int(entry) for entry in entries] if self.numbers else entries
+
+    def has_changed(self, initial, data):
+        return super().has_changed(self.prepare_value(initial), data)
+
+
+class PositionInput(forms.NumberInput):
+    """The position and, for a stage that is saved, buttons that move it without any script."""
+
+    def __init__(self, row="", stage=""):
+        super().__init__(attrs={"min": 1, "class": "vIntegerField"})
+        self.row, self.stage = row, stage
+
+    def render(self, name, value, attrs=None, renderer=None):
+        number = super().render(name, value, attrs, renderer)
+        if not self.row:
+            return number
+        ways = [(self.row, way, f"Save and move {self.stage} {way}", f"Move {way}") for way in ("up", "down")]
+        button = '<button type="submit" class="button" name="_move" value="{}:{}" aria-label="{}">{}</button> '
+        return format_html("{} {}", number, format_html_join("", button, ways))
+
+
+class TemplateForm(forms.ModelForm):
+    """A draft's head. `seen` is the draft's last change when the page was made."""
+
+    template_key = forms.CharField(
+        label="Key",
+        max_length=80,
+        help_text="Lower-case letters, digits, - and _, for example biosafety-release. "
+        "A key that exists already gets its next version.",
+    )
+    permitted_roles = CommaField(help_text="Roles with commas between them. Empty: any role may sign a stage.")
+    seen = forms.CharField(required=False, max_length=60, widget=forms.HiddenInput)
+
+    class Meta:
+        model = WorkflowTemplate
+        fields = ["name", "description", "default_stage_sla_hours", "permitted_roles"]
+        labels = {"default_stage_sla_hours": "Default time limit in hours"}
+        help_texts = {
+            "default_stage_sla_hours": f"1 to {MAX_SLA_HOURS:,}. Used by stages without a limit of their own."
+        }
+
+    def __init__(self, *args, **options):
+        super().__init__(*args, **options)
+        if not self.instance._state.adding:
+            self.fields.pop("template_key", None)
+            self.initial["seen"] = self.instance.updated_at.isoformat()
+
+    def clean_template_key(self):
+        try:
+            check_key(self.cleaned_data["template_key"])
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.sentence) from refusal
+        return self.cleaned_data["template_key"]
+
+    def clean(self):
+        given = super().clean()
+        if not set(HEADER) & set(self.errors):
+            faults = Faults()
+            check_header(faults, **self.header())
+            for fault in faults.errors:
+                self.add_error(fault["field"], fault["detail"])
+        return given
+
+    def header(self):
+        return {name: self.cleaned_data.get(name) for name in HEADER}
+
+    def carry_out(self, stages, *, by):
+        """Create or change the draft, head and stages in one call. Raises Refusal."""
+        if self.instance._state.adding:
+            key = self.cleaned_data["template_key"]
+            return create_template(by=by, template_key=key, **self.header(), stage_blueprint=stages)
+        seen = _moment(self.cleaned_data["seen"])
+        return change_template(self.instance, by=by, expected_updated_at=seen, **self.header(), stage_blueprint=stages)
+
+
+def _moment(text):
+    try:
+        return datetime.fromisoformat(text)
+    except ValueError:
+        return text  # not from our page: equal to no moment, so it counts as stale
+
+
+class StageForm(forms.ModelForm):
+    position = forms.IntegerField(required=False, min_value=0, max_value=LAST - 1)
+    required_role = forms.ChoiceField(label="Role", help_text="A role somebody holds. Grant it first if it is missing.")
+    stage_step_indexes = CommaField(label="Step indexes", numbers=True, help_text="Steps count from 0: 0, 2, 5")
+    stage_gate_keys = CommaField(label="Gate keys", help_text="For example biosafety, release")
+
+    class Meta:
+        model = TemplateStage
+        fields = [
+            "position", "name", "required_role", "sla_hours", "assignee", "stage_step_indexes", "stage_gate_keys",
+        ]  # fmt: skip
+
+    def __init__(self, *args, roles=(), **options):
+        super().__init__(*args, **options)
+        present = self.instance.required_role
+        choices = sorted({*roles, present} - {""})
+        self.fields["required_role"].choices = [("", "---------"), *((role, role) for role in choices)]
+        saved = bool(self.instance.pk)
+        if not saved:
+            self.initial["position"] = None
+        self.fields["position"].widget = PositionInput(self.prefix if saved else "", self.instance.name)
+
+    def members(self):
+        given = self.cleaned_data
+        return {
+            "name": given["name"],
+            "required_role": given["required_role"],
+            "sla_hours": given["sla_hours"],
+            "assignee_id": str(given["assignee"].pk) if given["assignee"] else None,
+            "stage_step_indexes": given["stage_step_indexes"],
+            "stage_gate_keys": given["stage_gate_keys"],
+            "metadata": self.instance.metadata,
+        }
+
+    @property
+    def place(self):
+        position = self.cleaned_data.get("position")
+        return LAST if position is None else position
+
+
+class StageFormSet(BaseInlineFormSet):
+    """All stages of a draft. Checked last, it calls the verb that `instance.carry_out` holds when the head fits."""
+
+    def get_form_kwargs(self, index):
+        return {**super().get_form_kwargs(index), "roles": self.roles}
+
+    @property
+    def roles(self):
+        if not hasattr(self, "_roles"):
+            held = RoleGrant.objects.in_force(timezone.now()).order_by().values_list("role", flat=True).distinct()
+            self._roles = {*held[:500]}
+        return self._roles
+
+    def clean(self):
+        super().clean()
+        kept = [form for form in self.forms if not (self.can_delete and self._should_delete_form(form))]
+        if any(form.errors for form in kept):
+            return
+        rows = self._in_order([form for form in kept if form.instance.pk is not None or form.has_changed()])
+        stages = [row.members() for row in rows]
+        faults = Faults()
+        check_stages(faults, stages, permitted_roles=self.instance.permitted_roles or [])
+        if faults.errors:
+            self._show(faults.errors, rows)
+        elif hasattr(self.instance, "carry_out"):
+            try:
+                self.instance.done = self.instance.carry_out(stages)
+            except Refusal as refusal:
+                self._show(getattr(refusal, "errors", None) or [{"field": "", "detail": refusal.sentence}], rows)
+
+    def _in_order(self, rows):
+        rows = sorted(rows, key=lambda form: form.place)
+        prefix, _, way = self.data.get("_move", "").partition(":")
+        at = next((number for number, form in enumerate(rows) if form.prefix == prefix), None)
+        to = None if at is None else at + {"up": -1, "down": 1}.get(way, 0)
+        if to is not None and 0 <= to < len(rows):
+            rows[at], rows[to] = rows[to], rows[at]
+        return rows
+
+    def _show(self, errors, rows):
+        elsewhere = []
+        for error in errors:
+            _, number, field = ([*error["field"].split("."), "", ""])[:3]
+            field = field.removesuffix("_id")
+            if number.isdigit() and int(number) < len(rows) and field in rows[int(number)].fields:
+                rows[int(number)].add_error(field, error["detail"])
+            else:
+                elsewhere.append(error["detail"])
+        if elsewhere:
+            raise forms.ValidationError(elsewhere)
+
+
+class AssignmentForm(forms.ModelForm):
+    """Lets a ladder apply somewhere; `by` is set by the admin."""
+
+    class Meta:
+        model = TemplateAssignment
+        fields = ["template", "team", "protocol"]
+        help_texts = {
+            "template": "A published ladder.",
+            "team": "A team or a protocol, not both. A protocol's own ladder goes before its team's.",
+        }
+
+    def clean(self):
+        given = self.cleaned_data
+        if self.errors:
+            return given
+        team, protocol = (getattr(given[name], "pk", None) for name in ("team", "protocol"))
+        try:
+            self.done = assign_template(given["template"], by=self.by, team_id=team, protocol_id=protocol)
+        except Refusal as refusal:
+            raise forms.ValidationError(refusal.sentence) from refusal
+        return given
+
+    def _post_clean(self):
+        """Nothing: the verb has validated."""
+
+    def save(self, commit=True):
+        self.instance, self.save_m2m = self.done, lambda: None
+        return self.done
