@@ -39,6 +39,22 @@ def _flushing_past_the_triggers(teardown):
     return flush
 
 
+@pytest.hookimpl(wrapper=True)
+def pytest_report_to_serializable(config, report):
+    """Hostile input turns up in reports, and a lone surrogate in one would end the whole run under xdist."""
+    return _sendable((yield))
+
+
+def _sendable(value):
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {key: _sendable(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_sendable(part) for part in value)
+    return value
+
+
 @pytest.fixture(autouse=True)
 def empty_caches():
     """Throttles counted in one test must not lock out the next."""
