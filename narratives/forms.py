@@ -67,7 +67,10 @@ class ComposeForm:
 
     @property
     def kinds(self):
-        return [EvidenceType(self.kind)] if self.kind else None
+        """Which kinds to look among; a long run's plain events would hide its files and results."""
+        if self.kind:
+            return [EvidenceType(self.kind)]
+        return None if self.q else [kind for kind in EvidenceType if kind != EvidenceType.TIMELINE_EVENT]
 
     def press(self, action):
         """Carry out a button that changes the form only: `add_stage`, `remove_stage:<n>`, `kind:<kind>`, `clear`."""
