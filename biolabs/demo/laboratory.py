@@ -14,13 +14,15 @@ from approvals.transitions import approve_stage, reject_stage
 from biolabs.demo.clock import at
 from biolabs.demo.people import PASSWORD, PEOPLE
 from biolabs.demo.protocols import PROTOCOLS
-from biolabs.demo.runs import RUNS
+from biolabs.demo.runs import LADDER, RUNS
 from evidence.catalog import discover
 from evidence.transitions import create_notebook_entry, store_file
 from experiments.enums import StepStatus
 from experiments.transitions import append_events, move_step, start_execution
 from experiments.transitions_stock import create_equipment, create_item, create_protocol, create_resource
+from governance.assignment_transitions import assign_template
 from governance.blueprint import ad_hoc_ladder
+from governance.transitions import create_template
 from narratives.transitions import request_export
 
 
@@ -44,6 +46,7 @@ class Laboratory:
         for run in RUNS:
             self.say(f"  {run.title}")
             self._run(run)
+        self._ladder()
 
     def _people(self):
         first = next(person for person in PEOPLE if person.is_admin)
@@ -88,6 +91,15 @@ class Laboratory:
                 by=owner, name=f"Plate reader ({team})", team_id=self.teams[team].pk, calibration_due_at=due
             )
         create_resource(by=self.admin, name="PCR hood 1")
+
+    def _ladder(self):
+        """One published ladder, assigned: exports of this protocol use it from now on."""
+        stages = [dict(stage) for stage in LADDER]
+        first = create_template(
+            by=self.admin, template_key="biosafety", name="Biosafety", stage_blueprint=stages[1:], publish=True
+        )
+        assign_template(first, by=self.admin, protocol_id=self.protocols["rtqpcr"].pk)
+        create_template(by=self.admin, template_key="biosafety", name="Biosafety", stage_blueprint=stages, publish=True)
 
     def _run(self, run):
         start = self.now - timedelta(days=run.days_ago)

@@ -7,6 +7,7 @@ LEAD = {"name": "QA lead review", "required_role": "qa_lead", "sla_hours": 24}
 RELEASE = {"name": "Compliance release", "required_role": "compliance", "sla_hours": 48}
 APPROVAL = {"name": "Team approval", "required_role": "approver", "sla_hours": 72}
 SCIENTIST = {"name": "Scientist review", "required_role": "scientist", "sla_hours": 24}
+LADDER = (SCIENTIST, LEAD, RELEASE)
 
 
 @dataclass(frozen=True)
