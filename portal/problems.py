@@ -1,6 +1,7 @@
 """One map from an error to its answer: an RFC 9457 problem document under `/api/`, elsewhere a page or HTMX message."""
 
 import logging
+import re
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from urllib.parse import urlencode, urlsplit
@@ -10,7 +11,7 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core import exceptions as django_errors
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpResponse, UnreadablePostError
+from django.http import Http404, HttpResponse, RawPostDataException, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
@@ -30,6 +31,7 @@ logger = logging.getLogger(__name__)
 
 MEDIA_TYPE = "application/problem+json"
 NOT_THERE = "There is nothing here that you can see."
+SECRETS = re.compile("pass|pwd|token|secret|csrf|code|key|signature", re.IGNORECASE)
 NOT_YOURS = "You may not do this."
 NOT_READABLE = "The request could not be read."
 CSRF_SENTENCE = "This form is out of date, or it came from somewhere else. Load the page again and send it once more."
@@ -272,8 +274,20 @@ def _page(request, problem):
     # The database may be what failed: from 500 up nothing is asked of it.
     signed_in = problem.status < 500 and user is not None and user.is_authenticated
     layout = "base.html" if signed_in else "base_signed_out.html"
-    context = {"problem": problem.document(), "layout": layout}
+    context = {"problem": problem.document(), "layout": layout, "typed": _typed(request)}
     return render_to_string(template, context, request=request if signed_in else None)
+
+
+def _typed(request):
+    """What a person wrote into the form that failed, to copy: browsers forget it on pages that are not stored."""
+    # An upload that nobody has read yet is not read for this.
+    if request.content_type != "application/x-www-form-urlencoded" and not hasattr(request, "_post"):
+        return []
+    try:
+        texts = [(name, value) for name, values in request.POST.lists() for value in values if len(value) > 20]
+    except (*UNREADABLE, RawPostDataException):
+        return []
+    return [(name, value[:20_000]) for name, value in texts if not SECRETS.search(name)][:20]
 
 
 def show_refusal(form, refusal):

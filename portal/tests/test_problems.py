@@ -1,4 +1,5 @@
 import json
+from urllib.parse import urlencode
 
 import pytest
 from django.core.files.uploadedfile import SimpleUploadedFile
@@ -48,6 +49,7 @@ STATUS = {
     "data": (400, "invalid"),
     "fault": (500, "server_error"),
 }
+FORM = "application/x-www-form-urlencoded"
 MEMBERS = {"type", "title", "status", "detail", "code", "errors"}
 
 
@@ -381,6 +383,36 @@ def test_somebody_signed_out_meanwhile_comes_back_to_the_page(client, page, targ
     settings.LOGIN_URL = "/sign-in/"
     response = client.get("/signed-out/", headers={"HX-Request": "true", "HX-Current-URL": page})
     assert response["HX-Redirect"] == target
+
+
+# --- Nothing typed is lost ---
+
+
+@pytest.mark.parametrize("name", ["denied", "fault", "locked"])
+def test_a_page_that_could_not_do_it_gives_back_what_was_written(client, name):
+    written = {"notes": "Well C7 was re-pipetted <b>twice</b>", "your_password": "a long enough password", "stage": "2"}
+    html = client.post(f"/fail/{name}/", urlencode(written), content_type=FORM).content.decode()
+    assert "Well C7 was re-pipetted &lt;b&gt;twice&lt;/b&gt;</pre>" in html
+    assert "a long enough password" not in html
+
+
+def test_a_form_that_came_too_late_gives_back_what_was_written(mira):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(mira)
+    html = client.post(
+        "/post-only/",
+        urlencode({"notes": "typed while signed out", "csrfmiddlewaretoken": "x" * 64}),
+        content_type=FORM,
+    ).content.decode()
+    assert "typed while signed out</pre>" in html
+    assert "x" * 64 not in html
+
+
+def test_a_form_larger_than_the_portal_accepts_is_told_so(client, settings):
+    settings.DATA_UPLOAD_MAX_MEMORY_SIZE = 100
+    response = client.post("/fail/denied/", urlencode({"notes": "x" * 200}), content_type=FORM)
+    assert response.status_code == 409
+    assert b"xxxxx" not in response.content
 
 
 # --- Refusals on a form ---
