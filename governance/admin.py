@@ -179,6 +179,9 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
     facts = ["key", "version", "status", "is_latest", "forked_from", "created_by", "created_at", "updated_at",
              "published_by", "published_at", "archived_by", "archived_at"]  # fmt: skip
 
+    class Media:
+        css = {"all": ["governance/admin.css"]}
+
     def get_queryset(self, request):
         newer = WorkflowTemplate.objects.filter(
             family=OuterRef("family"), status=TemplateStatus.PUBLISHED, version__gt=OuterRef("version")
@@ -214,7 +217,7 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
         editable = self.has_change_permission(request, obj)
         if editable:
             head.append("seen")
-        return [(None, {"fields": head}), ("Record", {"fields": self.facts})]
+        return [(None, {"fields": head}), ("Record", {"fields": self.facts, "classes": ["collapse"]})]
 
     def get_readonly_fields(self, request, obj=None):
         return self.facts if obj else []

@@ -11,6 +11,7 @@ from accounts.models import RoleGrant
 from governance.assignment_transitions import assign_template
 from governance.blueprint import MAX_SLA_HOURS
 from governance.models import TemplateAssignment, TemplateStage, WorkflowTemplate
+from governance.policies import check_not_changed_since
 from governance.transitions import HEADER, change_template, create_template
 from governance.validation import Faults, check_header, check_key, check_stages
 from ledger.errors import Refusal
@@ -87,8 +88,16 @@ class TemplateForm(forms.ModelForm):
             raise forms.ValidationError(refusal.sentence) from refusal
         return self.cleaned_data["template_key"]
 
+    def clean_description(self):
+        return self.cleaned_data["description"].replace("\r\n", "\n")  # browsers post every line end as CR LF
+
     def clean(self):
         given = super().clean()
+        if not self.instance._state.adding:
+            try:
+                check_not_changed_since(self.instance, _moment(given.get("seen", "")))
+            except Refusal as refusal:
+                self.add_error(None, refusal.sentence)
         if not set(HEADER) & set(self.errors):
             faults = Faults()
             check_header(faults, **self.header())
@@ -116,7 +125,7 @@ def _moment(text):
 
 
 class StageForm(forms.ModelForm):
-    position = forms.IntegerField(required=False, min_value=0, max_value=LAST - 1)
+    position = forms.IntegerField(required=False, min_value=0, max_value=LAST - 1, help_text="Empty: the last.")
     required_role = forms.ChoiceField(label="Role", help_text="A role somebody holds. Grant it first if it is missing.")
     stage_step_indexes = CommaField(label="Step indexes", numbers=True, help_text="Steps count from 0: 0, 2, 5")
     stage_gate_keys = CommaField(label="Gate keys", help_text="For example biosafety, release")

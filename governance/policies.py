@@ -26,6 +26,16 @@ def check_can_change(template):
         )
 
 
+def check_not_changed_since(template, moment):
+    """`moment` is the `updated_at` that the editor saw."""
+    if moment != template.updated_at:
+        raise TransitionDenied(
+            f"Somebody changed {template} while you were editing it, so nothing was saved. What you typed is still "
+            "here; open the draft in a second tab and carry it over.",
+            code="stale",
+        )
+
+
 def check_can_publish(template):
     if template.status == TemplateStatus.ARCHIVED:
         raise Invalid(

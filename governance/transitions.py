@@ -8,7 +8,13 @@ from django.utils import timezone
 from governance.audit import locked_family
 from governance.enums import AuditAction, TemplateStatus
 from governance.models import TemplateFamily, TemplateSnapshot, TemplateStage, WorkflowTemplate
-from governance.policies import check_can_archive, check_can_change, check_can_manage_ladders, check_can_publish
+from governance.policies import (
+    check_can_archive,
+    check_can_change,
+    check_can_manage_ladders,
+    check_can_publish,
+    check_not_changed_since,
+)
 from governance.validation import Faults, check_assignees, check_header, check_key, check_stages
 from ledger.canonical import canonical_text, sha256_text
 from ledger.errors import Invalid, TransitionDenied
@@ -108,12 +114,8 @@ def change_template(template, *, by, expected_updated_at=None, **changes):
     with locked_family(template.family_id) as log:
         template = _fresh(template.pk)
         check_can_change(template)
-        if expected_updated_at not in (None, template.updated_at):
-            raise TransitionDenied(
-                f"Somebody changed {template} while you were editing it. Nothing of yours was saved; "
-                "open the draft in a second tab to compare.",
-                code="stale",
-            )
+        if expected_updated_at is not None:
+            check_not_changed_since(template, expected_updated_at)
         before = {**{field: getattr(template, field) for field in HEADER}, "stage_blueprint": stages_of(template)}
         after = {**before, **changes}
         _check({field: after[field] for field in HEADER}, after["stage_blueprint"])

@@ -13,7 +13,7 @@ from experiments.models import Protocol
 from governance.assignment_transitions import assign_template, revoke_assignment
 from governance.models import TemplateAssignment, TemplateAuditLog, TemplateSnapshot, TemplateStage, WorkflowTemplate
 from governance.transitions import archive_template, change_template, create_template, publish_template, stages_of
-from ledger.errors import NotAllowed
+from ledger.errors import Invalid, NotAllowed, TransitionDenied
 
 pytestmark = pytest.mark.django_db
 
@@ -236,10 +236,27 @@ def test_who_saves_second_keeps_what_they_typed_and_overwrites_nothing(office, d
     form = form_of(office, page_of(office, draft)) | {"stages-0-name": "Mine"}
     change_template(draft, by=admin, description="Theirs", stage_blueprint=STAGES)
     answer = office.post(page_of(office, draft), form)
-    errors_of(answer)
+    assert "while you were editing" in errors_of(answer)
     assert 'value="Mine"' in answer.content.decode()
     draft.refresh_from_db()
     assert (draft.description, names(draft)) == ("Theirs", ["QA review", "Release"])
+
+
+def test_a_change_in_the_very_moment_of_saving_is_refused_under_the_lock(draft, admin, olga):
+    seen = draft.updated_at
+    change_template(draft, by=admin, description="Theirs", expected_updated_at=seen)
+    with pytest.raises(TransitionDenied) as refusal:
+        change_template(draft, by=olga, description="Mine", expected_updated_at=seen)
+    assert refusal.value.code == "stale"
+    draft.refresh_from_db()
+    assert draft.description == "Theirs"
+
+
+def test_line_ends_of_a_browser_are_no_change(office, draft, olga):
+    change_template(draft, by=olga, description="One\nTwo")
+    form = form_of(office, page_of(office, draft)) | {"description": "One\r\nTwo"}
+    assert office.post(page_of(office, draft), form).status_code == 302
+    assert actions().count("template.updated") == 1
 
 
 def test_a_form_without_the_moment_it_was_made_is_stale(office, draft):
@@ -493,6 +510,22 @@ def test_a_change_of_name_leaves_a_compliance_administrator_one(admin, olga):
     change_user(olga.pk, by=admin, full_name="Olga Petrova-Lind")
     olga.refresh_from_db()
     assert olga.is_staff
+
+
+def test_who_is_deactivated_becomes_no_compliance_administrator(admin):
+    gone = User.objects.create_user("gone@example.org", full_name="Gone", is_active=False)
+    with pytest.raises(Invalid, match="deactivated"):
+        set_compliance_administrator(gone.pk, by=admin, member=True)
+    assert not gone.groups.exists()
+
+
+def test_without_the_group_nobody_is_let_in(admin):
+    Group.objects.all().delete()
+    jonas = User.objects.create_user("jonas@example.org", full_name="Jonas Ortega")
+    with pytest.raises(TransitionDenied, match="Run the migrations"):
+        set_compliance_administrator(jonas.pk, by=admin, member=True)
+    jonas.refresh_from_db()
+    assert not jonas.is_staff
 
 
 def test_a_compliance_administrator_makes_no_other(olga):
