@@ -418,6 +418,12 @@ def test_a_compliance_administrator_sees_ladders_and_cannot_make_people(office, 
     assert office.get("/admin/accounts/rolegrant/").status_code == 403
 
 
+def test_seeing_people_gives_no_verb_over_them(office, admin):
+    form = {"action": "unlock", "_selected_action": [str(admin.pk)]}
+    assert office.post("/admin/accounts/user/", form).status_code == 403
+    assert not AccountEvent.objects.filter(action="account.unlocked").exists()
+
+
 @pytest.mark.parametrize("field", ["assignee", "team", "protocol"])
 def test_the_search_fields_find(office, published, protocol, field):
     app, model = ("governance", "templatestage" if field == "assignee" else "templateassignment")
