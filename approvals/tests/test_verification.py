@@ -2,9 +2,9 @@ from io import StringIO
 
 import pytest
 from django.core.management import CommandError, call_command
-from django.db import connection
+from django.db import IntegrityError, connection, transaction
 
-from accounts.models import RoleGrant
+from accounts.models import RoleGrant, User
 from approvals.models import ApprovalAction, ApprovalLadder, ApprovalStage, Signature
 from approvals.tests.lab import approve, reject
 from approvals.transitions import reset_stage
@@ -76,7 +76,8 @@ def test_a_deleted_signature_is_named(ladder):
 
 
 def test_a_requester_put_in_afterwards_is_named(lab, ladder):
-    ApprovalLadder.objects.update(requested_by=lab.cleo)
+    with triggers.suspended(connection):
+        ApprovalLadder.objects.update(requested_by=lab.cleo)
     assert faults(ladder) == ["3. Compliance release was signed by Cleo Park, who requested it"]
 
 
@@ -93,8 +94,17 @@ def test_a_role_revoked_after_signing_was_held_then(lab, ladder):
 
 
 def test_a_changed_blueprint_is_named(ladder):
-    ApprovalLadder.objects.update(blueprint_text="{}")
+    with triggers.suspended(connection):
+        ApprovalLadder.objects.update(blueprint_text="{}")
     assert faults(ladder) == ["its blueprint was changed"]
+
+
+@pytest.mark.parametrize("column", ["content_digest", "blueprint_text", "subject_text", "requested_by_id"])
+def test_the_database_refuses_to_change_what_a_ladder_is_about(ladder, column):
+    table = ApprovalLadder._meta.db_table
+    other = f"(SELECT id FROM {User._meta.db_table} WHERE id <> {table}.requested_by_id LIMIT 1)"
+    with pytest.raises(IntegrityError), transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(f"UPDATE {table} SET {column} = {other if column == 'requested_by_id' else chr(39) * 2}")
 
 
 def test_the_command_says_how_many_ladders_hold(ladder):
