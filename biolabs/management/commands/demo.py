@@ -6,9 +6,7 @@ from biolabs.demo.people import PASSWORD, PEOPLE
 
 
 class Command(BaseCommand):
-    help = (
-        "Fill an empty database with a demonstration laboratory and print its sign-ins."
-    )
+    help = "Fill an empty database with a demonstration laboratory and print its sign-ins."
 
     def handle(self, *args, **options):
         if is_empty():
