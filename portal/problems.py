@@ -258,6 +258,7 @@ def problem_response(request, problem):
         response = HttpResponse(body, status=problem.status)
         # Beside the page, not in place of the form: what was typed stays.
         response["HX-Retarget"], response["HX-Reswap"] = "#messages", "innerHTML show:none"
+        response["HX-Reselect"] = "unset"
     else:
         response = HttpResponse(_page(request, problem), status=problem.status)
     for name, value in problem.headers.items():

@@ -1,6 +1,7 @@
 """Views that fail in every way, beside the portal's own pages."""
 
 import uuid
+from types import SimpleNamespace
 
 from django import forms
 from django.contrib import messages
@@ -8,6 +9,7 @@ from django.core import exceptions
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
 from django.http import Http404, HttpResponse, JsonResponse
 from django.shortcuts import redirect, render
+from django.template import engines
 from django.urls import include, path
 from django.views.decorators.http import require_POST
 from rest_framework import exceptions as api_errors
@@ -18,8 +20,11 @@ from rest_framework.views import APIView
 
 from accounts.models import Team, User
 from ledger import errors
+from portal.paging import Page
 from portal.parsing import StrictJSONParser
 from portal.problems import show_refusal
+
+SOMEBODY = SimpleNamespace(full_name="Mira Kessler", email="mira@example.org")
 
 
 class Cause(Exception):
@@ -115,8 +120,43 @@ def form(request):
     return HttpResponse(bound.as_p(), status=status)
 
 
+PARTS = """{% extends "base.html" %}{% load portal %}{% block heading %}Parts{% endblock %}{% block content %}
+<form id="told" hx-post="/fail/denied/" hx-target="#told" hx-swap="outerHTML" hx-select="#told">{% csrf_token %}
+<label class="field"><span>Notes</span><input name="notes"></label><button class="button">Refused</button></form>
+<button class="button" hx-post="/moves/">Moves</button>
+<button class="button" hx-get="/data/" hx-target="#nowhere">Not HTML</button>
+<button class="button" hx-get="/problem-page/" hx-target="#nowhere">Whole page</button>
+<button class="button" hx-get="/fail/fault/" hx-target="#nowhere">Fault</button>
+<button class="button" hx-get="/api/nothing/" hx-target="#nowhere">Document</button>
+<div id="nowhere"></div>
+<form id="wrong" action="/form-part/" hx-post="/form-part/" hx-target="#wrong" hx-swap="outerHTML">
+<button class="button">Wrong</button></form>
+<div id="step"><form action="/step-part/" hx-post="/step-part/" hx-target="#step" hx-swap="outerHTML">
+<button class="button">Start</button></form></div><p id="status">Planned</p>
+<ul class="items" id="rows" data-rows>{% for row in page %}<li><a href="#{{ row }}">Row {{ row }}</a></li>{% endfor %}
+{% pager page rows="#rows" %}</ul>
+{% endblock %}"""
+
+
+def parts(request):
+    start = int(request.GET.get("cursor") or 0)
+    rows = Page([start + 1, start + 2], str(start + 2) if start < 4 else None, request.GET.get("cursor", ""))
+    context = {"page": rows, "navigation": {}, "user": SOMEBODY}
+    return HttpResponse(engines["django"].from_string(PARTS).render(context, request))
+
+
+def form_part(request):
+    summary = '<div class="error-summary" role="alert" tabindex="-1" data-focus>Say more.</div>'
+    return HttpResponse(f'<form id="wrong" action="/form-part/">{summary}<button>Wrong</button></form>', status=400)
+
+
+def step_part(request):
+    form = '<form action="/step-part/"><button>Skip</button></form>'
+    return HttpResponse(f'<p id="status" hx-swap-oob="true">Running</p><div id="step"><h3>Step 1</h3>{form}</div>')
+
+
 def problem_page(request):
-    return render(request, "base.html")
+    return render(request, "base.html", {"navigation": {}, "user": SOMEBODY})
 
 
 class ApiFail(APIView):
@@ -160,6 +200,9 @@ urlpatterns = [
     path("form/", form),
     path("post-only/", require_POST(page)),
     path("problem-page/", problem_page),
+    path("parts/", parts),
+    path("form-part/", form_part),
+    path("step-part/", step_part),
     path("api/fail/<str:name>/", ApiFail.as_view()),
     path("api/plain/<str:name>/", fail),
     path("api/post-only/", require_POST(data)),

@@ -153,18 +153,27 @@
     const more = event.detail.elt.closest("[data-more]");
     if (more) event.detail.elt.closest("#rows, [data-rows], ul, ol, tbody")?.setAttribute("aria-busy", "true");
   });
+  const beside = new WeakSet();  // what came out of band is not what the person asked for
+  document.addEventListener("htmx:oobBeforeSwap", (event) => { [...event.detail.fragment.children].forEach((part) => beside.add(part)); });
   document.addEventListener("htmx:afterSettle", (event) => {
     $$("[aria-busy]").forEach((part) => part.removeAttribute("aria-busy"));
     showMessages();
     const { elt, requestConfig } = event.detail;
     const cause = requestConfig?.triggeringEvent?.type;
-    if (!["click", "submit", "keydown"].includes(cause)) return;  // polling never moves the focus
+    if (!["click", "submit", "keydown"].includes(cause) || beside.has(event.target)) return;  // polling never moves the focus
+    const place = event.target.nodeType === Node.ELEMENT_NODE ? event.target : elt;
     const lost = document.activeElement === document.body || !document.activeElement.isConnected;
-    const marked = $("[data-focus], [autofocus]", elt);
+    const marked = $("[data-focus], [autofocus]", place);
     if (marked && (lost || marked.matches(".error-summary"))) focusOn(marked);
-    else if (lost) focusOn(elt.matches("tr, li") ? $("a, button", elt) || elt : $("h1, h2, h3", elt) || elt);
+    else if (lost) focusOn(successor(place, requestConfig.elt) || place);
     if (requestConfig.elt?.hasAttribute?.("data-more")) announce("More rows are shown.");
   });
+  // Where the work goes on: the same form again, the first of the new rows, or the heading of the new part.
+  const successor = (place, before) => {
+    const action = before?.closest?.("form")?.getAttribute("action");
+    const again = action && $$("form", place).find((form) => form.getAttribute("action") === action);
+    return (again && $("button, input:not([type=hidden])", again)) || (place.matches("tr, li") && $("a, button", place)) || $("h1, h2, h3", place);
+  };
   const focusOn = (part) => {
     if (!part.matches("a, button, input, select, textarea, [tabindex]")) part.tabIndex = -1;
     part.focus();
