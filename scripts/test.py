@@ -19,6 +19,7 @@ ON_BOTH_CORES = ["-n", str(min(4, max(2, os.cpu_count() or 2)))]
 LINT = [
     ["-m", "ruff", "check", "--quiet", "."],
     ["-m", "ruff", "format", "--check", "--quiet", "."],
+    ["-m", "djlint", "--lint", "--quiet", "templates"],
     ["manage.py", "check", "--fail-level", "WARNING"],
     ["manage.py", "makemigrations", "--check", "--dry-run"],
     ["manage.py", "spectacular", "--validate", "--fail-on-warn", "--file", os.devnull],
