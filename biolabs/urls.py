@@ -15,7 +15,11 @@ urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
-    path("api/docs/", SpectacularSwaggerSplitView.as_view(url_name="api_schema"), name="api_docs"),
+    path(
+        "api/docs/",
+        SpectacularSwaggerSplitView.as_view(url_name="api_schema", template_name="biolabs/api_docs.html"),
+        name="api_docs",
+    ),
     *[path("api/", include(f"{app}.api.urls")) for app in API],
     path("admin/", admin.site.urls),
     path("", my_work, name="my_work"),
