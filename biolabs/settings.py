@@ -277,6 +277,7 @@ STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
 WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # Uploads land on the disk of the evidence, not in a small /tmp.
 FILE_UPLOAD_TEMP_DIR = DATA_DIR / "uploads"
