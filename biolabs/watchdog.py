@@ -41,6 +41,7 @@ class Watchdog:
         self.folder = settings.DATA_DIR / "run" / f"worker-{socket.gethostname()}-{os.getpid()}"
         self.signs = signs.Signs(self.folder)
         self.stopping = threading.Event()
+        self.cluster = None
         self._held = set()  # queue rows of clusters that are gone
         self._in_order = False
         self._pause = 0
@@ -50,16 +51,17 @@ class Watchdog:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self._stop_requested())
         processes.adopt_orphans()
-        remove_leftovers(self.folder.parent)
+        self._held |= take_over_leftovers(self.folder.parent)
         try:
             while not self.stopping.is_set():
                 self._one_life()
                 self.stopping.wait(self._pause)
         finally:
+            self._put_in_order()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _stop_requested(self):
-        if self.stopping.is_set():
+        if self.stopping.is_set() and self.cluster:
             processes.kill_group(self.cluster.pid)
         self.stopping.set()
 
@@ -75,8 +77,6 @@ class Watchdog:
         self._held |= self.signs.taken()
         lived = time.monotonic() - self.started_at
         self._pause = min(LONGEST_PAUSE_SECONDS, max(1, self._pause * 2)) if lived < SHORT_LIFE_SECONDS else 0
-        if not reason:
-            self._put_in_order()
 
     def _start(self):
         shutil.rmtree(self.folder, ignore_errors=True)
@@ -143,9 +143,13 @@ def hand_back(jobs):
     return OrmQ.objects.filter(pk__in=jobs, lock__gt=now).update(lock=now)
 
 
-def remove_leftovers(folder):
-    """Folders of watchdogs of this host that were killed."""
+def take_over_leftovers(folder):
+    """Remove the folders of this host's watchdogs that were killed; answers the queue rows their clusters held."""
+    held = set()
     for path in folder.glob(f"worker-{socket.gethostname()}-*"):
         pid = path.name.rpartition("-")[2]
-        if pid.isdigit() and not processes.is_alive(int(pid)):
+        # In a container the watchdog has the same number in every life.
+        if pid.isdigit() and (int(pid) == os.getpid() or not processes.is_alive(int(pid))):
+            held |= signs.Signs(path).taken()
             shutil.rmtree(path, ignore_errors=True)
+    return held

@@ -152,7 +152,18 @@ def test_a_worker_stopped_in_the_middle_of_a_job_hands_it_to_the_next(own_worker
         successor.stop()
 
 
-def test_a_killed_watchdog_takes_its_cluster_along(own_worker):
+def test_a_killed_watchdog_takes_its_cluster_along_and_its_job_is_done_by_the_next(own_worker, tmp_path):
+    path, begun = tmp_path / "note", tmp_path / "note.begun"
+    own_worker.deployment.enqueue("tests.jobs.note_once_allowed", str(path))
+    eventually(begun.exists)
     below = own_worker.process.children(recursive=True)
     own_worker.process.kill()
+    send(signal.SIGKILL, [process.pid for process in below if process.pid == int(begun.read_text())])
     eventually(lambda: not any(process.is_running() for process in below))
+    (tmp_path / "note.allowed").touch()
+    successor = Worker(own_worker.deployment)
+    try:
+        assert eventually(path.exists)
+    finally:
+        successor.stop()
+    assert len(begun.read_text().split()) == 2
