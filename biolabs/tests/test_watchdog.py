@@ -25,12 +25,18 @@ class Worker:
         return self
 
     def pids(self, role):
-        """Living processes of this role, in the cluster that runs now."""
+        """Living processes of this role, in the cluster that runs now; none while one goes and the next comes."""
+        try:
+            return self._pids(role)
+        except psutil.NoSuchProcess:
+            return []
+
+    def _pids(self, role):
         if role == "master":
             return [process.pid for process in self.process.children() if "qcluster" in process.cmdline()]
         below = {process.pid: process for process in self.process.children(recursive=True)}
         if role == "sentinel":
-            return [pid for pid, process in below.items() if process.ppid() in self.pids("master")]
+            return [pid for pid, process in below.items() if process.ppid() in self._pids("master")]
         said = re.findall(SAID[role], self.deployment.said("worker"))
         return [int(pid) for pid in said if int(pid) in below]
 
@@ -80,6 +86,7 @@ def own_worker(deployment):
 
 
 def send(number, pids):
+    assert pids
     for pid in pids:
         os.kill(pid, number)
 
