@@ -33,7 +33,7 @@ from approvals.transitions_ladder import (
 from experiments.events import Event
 from experiments.timeline import locked_timeline
 from experiments.transitions import admit
-from ledger.canonical import canonical_text, rfc3339, sha256_text
+from ledger.canonical import object_text, rfc3339, sha256_text
 from ledger.errors import Invalid, NotAllowed, TransitionDenied
 from portal.text import clean_text
 
@@ -199,21 +199,7 @@ class _Text:
         self.signature_text = clean_text(signature_text or "", "signature", MAX_SIGNATURE_TEXT, required=False)
         if "\n" in self.signature_text:
             raise Invalid.field("signature", "A signature is one line.", "one_line")
-        self.metadata_text = _metadata_text(metadata)
-
-
-def _metadata_text(metadata):
-    if metadata is None:
-        return "{}"
-    if not isinstance(metadata, dict):
-        raise Invalid.field("metadata", "Metadata must be an object.")
-    try:
-        text = canonical_text(metadata)
-    except Invalid as refusal:
-        raise Invalid.field("metadata", refusal.sentence, refusal.code) from refusal
-    if len(text.encode("utf-8")) > MAX_METADATA_BYTES:
-        raise Invalid.field("metadata", "Metadata holds 64 KiB at most.", "too_large")
-    return text
+        self.metadata_text = object_text(metadata, "metadata", most=MAX_METADATA_BYTES)
 
 
 def _meaning(meaning, lawful):

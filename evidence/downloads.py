@@ -11,7 +11,7 @@ from evidence.storage import Damaged, check_bytes, open_stream
 from evidence.transitions import report_damage
 from ledger.errors import TransitionDenied
 
-ONE_RANGE = re.compile(r"bytes=([0-9]{0,18})-([0-9]{0,18})\Z")
+ONE_RANGE = re.compile(r"bytes=\s*([0-9]{0,18})\s*-\s*([0-9]{0,18})\s*\Z")
 
 
 def file_response(request, file):
@@ -27,10 +27,11 @@ def file_response(request, file):
     }
     if etag in request.headers.get("If-None-Match", ""):
         return HttpResponse(status=304, headers=headers)
-    part = _part(request, file.file_size, etag)
-    if part == ():
+    wanted = wanted_range(request, file.file_size, etag)
+    if wanted is None:
         headers["Content-Range"] = f"bytes */{file.file_size}"
         return HttpResponse(status=416, content_type="text/plain", headers=headers)
+    start, length, partial = wanted
     try:
         check_bytes(file.sha256, file.file_size)
     except Damaged as damage:
@@ -39,26 +40,26 @@ def file_response(request, file):
             "The stored bytes are not the ones that were uploaded, so they are not handed out. Operators were told."
         )
         raise TransitionDenied(sentence, code="file_damaged") from damage
-    start, end = part or (0, file.file_size - 1)
-    headers["Content-Length"] = str(end - start + 1)
-    if part:
-        headers["Content-Range"] = f"bytes {start}-{end}/{file.file_size}"
-    chunks = [] if request.method == "HEAD" else open_stream(file.sha256, start=start, length=end - start + 1)
+    headers["Content-Length"] = str(length)
+    if partial:
+        headers["Content-Range"] = f"bytes {start}-{start + length - 1}/{file.file_size}"
+    chunks = [] if request.method == "HEAD" else open_stream(file.sha256, start=start, length=length)
     return StreamingHttpResponse(
-        chunks, status=206 if part else 200, content_type=served_type(file.file_type), headers=headers
+        chunks, status=206 if partial else 200, content_type=served_type(file.file_type), headers=headers
     )
 
 
-def _part(request, size, etag):
-    """First and last byte asked for; None for everything, `()` for a range that lies outside."""
-    found = ONE_RANGE.match(request.headers.get("Range", "").replace(" ", ""))
-    if not found or request.headers.get("If-Range", etag) != etag or found.groups() == ("", ""):
-        return None
-    first, last = found.groups()
-    if not first:
-        start, end = max(0, size - int(last)), size - 1
-    else:
+def wanted_range(request, size, etag):
+    """`(start, length, partial)` in bytes, or None for a range that cannot be served (RFC 9110, 14.2: then 416)."""
+    header = request.headers.get("Range", "")
+    condition = request.headers.get("If-Range")
+    # Another unit, several ranges or an outdated condition: the whole file is a right answer.
+    if not header.startswith("bytes=") or "," in header or condition not in (None, etag):
+        return 0, size, False
+    found = ONE_RANGE.match(header)
+    first, last = found.groups() if found else ("", "")
+    if first:
         start, end = int(first), min(int(last or size), size - 1)
-        if last and int(last) < start:
-            return None
-    return (start, end) if start <= end else ()
+        return (start, end - start + 1, True) if start <= end else None
+    length = min(int(last or 0), size)
+    return (size - length, length, True) if length else None

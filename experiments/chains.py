@@ -3,7 +3,7 @@
 from experiments.models import Execution, ExecutionEvent
 from experiments.timeline import chain_id
 from ledger.canonical import rfc3339
-from ledger.chain import Chain
+from ledger.chain import Chain, column_fault
 
 
 def heads():
@@ -24,12 +24,9 @@ def mismatch(row, members):
         "type": row.event_type,
         "actor": {"id": str(row.actor_id), "name": row.actor_name},
         "recorded_at": rfc3339(row.created_at),
+        "occurred_at": rfc3339(row.occurred_at) if row.occurred_at else None,
     }
-    differing = [name for name, value in columns.items() if members.get(name) != value]
-    occurred = rfc3339(row.occurred_at) if row.occurred_at else None
-    if members.get("occurred_at") != occurred:
-        differing.append("occurred_at")
-    return f"columns differ from the sealed text: {', '.join(differing)}" if differing else None
+    return column_fault(columns, members)
 
 
 TIMELINES = Chain(name="timeline", heads=heads, rows=rows, mismatch=mismatch)

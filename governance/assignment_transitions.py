@@ -61,7 +61,7 @@ def _insert(assignment):
             team=assignment.team, protocol=assignment.protocol, revoked_at__isnull=True
         ).select_related("template", "assigned_by")
         holder = current.first()
-        what = assignment.team or assignment.protocol
+        what = assignment.target
         raise TransitionDenied(
             f"{holder.template} is assigned to {what} already, by {holder.assigned_by.printed_name}. Revoke that first."
             if holder

@@ -9,7 +9,7 @@ from django.utils import timezone
 from governance.enums import AUDIT_DETAILS, AuditAction
 from governance.models import TemplateAuditLog, TemplateFamily
 from ledger.canonical import rfc3339
-from ledger.chain import Chain, genesis, link
+from ledger.chain import Chain, column_fault, genesis, link
 
 
 def chain_id(family_id):
@@ -86,8 +86,7 @@ def _mismatch(row, members):
         "actor": {"id": str(row.actor_id), "name": row.actor_name},
         "recorded_at": rfc3339(row.created_at),
     }
-    differing = [name for name, value in columns.items() if members.get(name) != value]
-    return f"columns differ from the sealed text: {', '.join(differing)}" if differing else None
+    return column_fault(columns, members)
 
 
 AUDIT_LOGS = Chain(name="templates", heads=_heads, rows=_rows, mismatch=_mismatch)

@@ -158,7 +158,12 @@ class TemplateAssignment(models.Model):
         ]
 
     def __str__(self):
-        return f"{self.template} for {self.team or self.protocol}"
+        return f"{self.template} for {self.target}"
+
+    @property
+    def target(self):
+        """The team or the protocol."""
+        return self.team or self.protocol
 
 
 class TemplateAuditLog(ChainedRecord):

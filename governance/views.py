@@ -1,7 +1,7 @@
 """Pages of ladders: what applies where, versions, differences, audit log. Drafts are edited in the admin."""
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Prefetch, Q
+from django.db.models import Prefetch, Q
 from django.http import Http404
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
@@ -23,14 +23,23 @@ def visible_families(user):
     """All for who manages ladders; else those that apply to a run the person sees."""
     if can_manage_ladders(user):
         return TemplateFamily.objects.all()
-    runs = Execution.objects.visible_to(user)
-    in_force = TemplateAssignment.objects.filter(revoked_at__isnull=True).filter(
-        Q(protocol__in=runs.values("protocol_id"))
-        | Q(team__in=runs.values("protocol__team_id"))
-        | Q(team__in=user.memberships.values("team_id"))
-        | Q(protocol__team__in=user.memberships.values("team_id"))
+    return TemplateFamily.objects.filter(
+        pk__in=visible_assignments(user).filter(revoked_at__isnull=True).values("template__family_id")
     )
-    return TemplateFamily.objects.filter(pk__in=in_force.values("template__family_id"))
+
+
+def visible_assignments(user):
+    """All for who manages ladders; else those of the person's teams and of runs they see."""
+    rows = TemplateAssignment.objects.select_related("team", "protocol", "template", "assigned_by", "revoked_by")
+    if can_manage_ladders(user):
+        return rows
+    runs, teams = Execution.objects.visible_to(user), user.memberships.values("team_id")
+    return rows.filter(
+        Q(team__in=teams)
+        | Q(protocol__team__in=teams)
+        | Q(protocol__in=runs.values("protocol_id"))
+        | Q(team__in=runs.values("protocol__team_id"))
+    )
 
 
 def visible_versions(user):
@@ -45,7 +54,7 @@ def visible_versions(user):
 @require_safe
 def ladder_list(request):
     """Which ladder applies where."""
-    in_force = TemplateAssignment.objects.filter(revoked_at__isnull=True).select_related("team", "protocol", "template")
+    in_force = visible_assignments(request.user).filter(revoked_at__isnull=True)
     families = visible_families(request.user).prefetch_related(
         Prefetch("versions", visible_versions(request.user).order_by("-version"), to_attr="shown"),
     )
@@ -87,20 +96,16 @@ def ladder(request, key):
         "tab": tab,
         "manages": can_manage_ladders(request.user),
         "stages": [(stage, _words(stage, shown, names)) for stage in stages_of(shown)],
-        "assignments": family_assignments(family),
     }
+    places = visible_assignments(request.user).filter(template__family=family)
+    context["place_count"] = places.count()
+    if tab == "assignments":
+        context["page"] = page_of(places, request, order="-assigned_at")
     if before and tab == "differences":
         context |= _compared(before, shown, names)
     if context["manages"] and tab == "audit":
         context["page"] = page_of(family.audit_log.select_related("actor", "template"), request, order="-sequence")
     return render(request, "governance/ladder.html", context)
-
-
-def family_assignments(family):
-    rows = TemplateAssignment.objects.filter(template__family=family).select_related(
-        "team", "protocol", "template", "assigned_by", "revoked_by"
-    )
-    return rows.annotate(runs=Count("protocol__executions")).order_by("revoked_at", "-assigned_at")[:200]
 
 
 def _version(versions, given):

@@ -45,6 +45,21 @@ def plain(value, depth=0):  # noqa: PLR0911 one line a JSON type
     return _text(str(value))
 
 
+def object_text(value, field, *, most):
+    """The canonical text of a JSON object of `most` bytes at most; None counts as empty. Raises Invalid at `field`."""
+    if value is None:
+        return "{}"
+    if not isinstance(value, dict):
+        raise Invalid.field(field, f"{field.capitalize()} must be an object.")
+    try:
+        text = canonical_text(value)
+    except Invalid as refusal:
+        raise Invalid.field(field, refusal.sentence, refusal.code) from refusal
+    if len(text.encode("utf-8")) > most:
+        raise Invalid.field(field, f"{field.capitalize()} holds {most // 1024} KiB at most.", "too_large")
+    return text
+
+
 def _key(key):
     return _text(key if isinstance(key, str) else str(key))
 

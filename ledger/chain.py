@@ -53,6 +53,12 @@ class Chain:
     mismatch: object
 
 
+def column_fault(columns, members):
+    """Why a row's columns (by their name in the sealed text) disagree with it, or None."""
+    differing = [name for name, value in columns.items() if members.get(name) != value]
+    return f"columns differ from the sealed text: {', '.join(differing)}" if differing else None
+
+
 REGISTRY = {}
 
 

@@ -6,13 +6,13 @@ large dossier costs a look, not a read. Any write to the file changes them, and 
 """
 
 import base64
-import re
 from collections import OrderedDict
 from threading import Lock
 
 from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
+from evidence.downloads import wanted_range
 from ledger.errors import Gone, TransitionDenied
 from narratives.dossier_storage import Missing, fingerprint, open_dossier
 from narratives.enums import PackageStatus
@@ -20,7 +20,6 @@ from narratives.package_transitions import clear_integrity_failure, report_integ
 from narratives.queries import current_package
 
 MEDIA_TYPE = "application/vnd.eln+zip"
-RANGE = re.compile(r"bytes=\s*(\d{0,18})\s*-\s*(\d{0,18})\s*\Z")
 MOST_REMEMBERED = 512
 
 _remembered = OrderedDict()
@@ -91,7 +90,7 @@ def _checksum(dossier):
 
 def _answer(package, dossier, request):
     etag = f'"{package.checksum}"'
-    wanted = _wanted(request, dossier.size, etag)
+    wanted = wanted_range(request, dossier.size, etag)
     if wanted is None:
         dossier.close()
         response = HttpResponse(status=416, content_type="text/plain")
@@ -121,22 +120,6 @@ def _described(response, package, etag):
 def download_name(package):
     """The name people save it under: without the digest that the storage's name carries."""
     return package.storage_name.rsplit("/", 1)[-1].replace(f"-{package.checksum}", "")
-
-
-def _wanted(request, size, etag):
-    """`(start, length, partial)`, or None for a range that cannot be served (RFC 9110, 14.2)."""
-    header = request.headers.get("Range", "")
-    condition = request.headers.get("If-Range")
-    # Another unit, several ranges or an outdated condition: the whole file is a right answer.
-    if not header.startswith("bytes=") or "," in header or condition not in (None, etag):
-        return 0, size, False
-    found = RANGE.match(header)
-    first, last = found.groups() if found else ("", "")
-    if first:
-        start, end = int(first), min(int(last or size), size - 1)
-        return (start, end - start + 1, True) if start <= end else None
-    length = min(int(last or 0), size)
-    return (size - length, length, True) if length else None
 
 
 def _body(dossier, start, length, *, head):

@@ -15,9 +15,9 @@ from governance.audit import locked_family
 from governance.blueprint import DEFAULT_LADDER
 from governance.enums import AuditAction
 from governance.queries import Choice, choose_ladder
-from ledger.canonical import canonical_text, plain, sha256_text
+from ledger.canonical import loads, object_text, sha256_text
 from ledger.chain import genesis
-from ledger.errors import Invalid, TransitionDenied
+from ledger.errors import TransitionDenied
 from narratives.digest import content_digest
 from narratives.models import ExportAttachment, NarrativeExport
 from narratives.rendering import render_narrative, timeline_rows
@@ -76,7 +76,7 @@ def draft_export(
     execution = Execution.objects.visible_to(by).select_related("protocol", "run_by").get(pk=execution_id)
     now = timezone.now()
     notes = clean_text(notes or "", "notes", MAX_NOTES, required=False)
-    metadata = clean_metadata(metadata)
+    metadata = loads(object_text(metadata, "metadata", most=MAX_METADATA))
     choice = choose_ladder(
         protocol_id=execution.protocol_id,
         team_id=execution.team_id,
@@ -116,68 +116,80 @@ def create_export(draft, *, by, written=None):
 
     `written(export)` is called inside the transaction (`accounts.idempotency`).
     """
-    snapshot = draft.choice.snapshot
     with locked_timeline(draft.execution.pk) as timeline:
         _check_still_chosen(draft, timeline.execution)
         # Lock before counting: two requesters would otherwise both become version 4.
         newest = NarrativeExport.objects.filter(execution=timeline.execution).aggregate(number=Max("version"))["number"]
         export_id, version = uuid.uuid4(), (newest or 0) + 1
-        frozen = freeze(draft.resolved)
-        timeline.record(
-            Event.EXPORT_CREATED,
-            by=by,
-            export_id=str(export_id),
-            version=version,
-            content_digest=draft.content_digest,
-            event_count=draft.execution.event_count,
-            attachment_count=len(frozen),
-            stage_count=len(draft.blueprint.stages),
-            notes=draft.notes,
-        )
-        ladder = open_ladder(
-            timeline,
-            blueprint=draft.blueprint,
-            subject=_subject(export_id, version, timeline.execution),
-            title=f"{timeline.execution.title} · v{version}",
-            content_digest=draft.content_digest,
-            by=by,
-        )
-        export = NarrativeExport.objects.create(
-            id=export_id,
-            execution=timeline.execution,
-            version=version,
-            content=draft.content,
-            content_sha256=draft.content_sha256,
-            content_digest=draft.content_digest,
-            event_count=draft.execution.event_count,
-            timeline_head=draft.timeline_head,
-            generated_at=draft.generated_at,
-            ladder=ladder,
-            template_snapshot=snapshot,
-            workflow_template=snapshot.template if snapshot else None,
-            requested_by=by,
-            requested_by_name=by.printed_name,
-            notes=draft.notes,
-            metadata=draft.metadata,
-            created_at=timeline.now,
-            updated_at=timeline.now,
-        )
-        ExportAttachment.objects.bulk_create(
-            ExportAttachment(
-                export=export,
-                position=position,
-                evidence=evidence,
-                label=each.label,
-                context_text=each.context_text,
-                created_at=timeline.now,
-            )
-            for position, (each, evidence) in enumerate(zip(draft.resolved, frozen, strict=True), 1)
-        )
-        if snapshot is not None:
-            _log_binding(export, snapshot, by)
+        ladder = _announced_ladder(timeline, draft, export_id, version, by)
+        export = _frozen_export(timeline, draft, ladder, by, id=export_id, version=version)
+        _attach(export, draft.resolved, timeline.now)
+        if export.template_snapshot is not None:
+            _log_binding(export, export.template_snapshot, by)
         if written is not None:
             written(export)
     return export
+
+
+def _announced_ladder(timeline, draft, export_id, version, by):
+    """The event that names the export, then its ladder: the order readers of the timeline expect."""
+    timeline.record(
+        Event.EXPORT_CREATED,
+        by=by,
+        export_id=str(export_id),
+        version=version,
+        content_digest=draft.content_digest,
+        event_count=draft.execution.event_count,
+        attachment_count=len(draft.resolved),
+        stage_count=len(draft.blueprint.stages),
+        notes=draft.notes,
+    )
+    return open_ladder(
+        timeline,
+        blueprint=draft.blueprint,
+        subject=_subject(export_id, version, timeline.execution),
+        title=f"{timeline.execution.title} · v{version}",
+        content_digest=draft.content_digest,
+        by=by,
+    )
+
+
+def _frozen_export(timeline, draft, ladder, by, **named):
+    snapshot = draft.choice.snapshot
+    return NarrativeExport.objects.create(
+        execution=timeline.execution,
+        content=draft.content,
+        content_sha256=draft.content_sha256,
+        content_digest=draft.content_digest,
+        event_count=draft.execution.event_count,
+        timeline_head=draft.timeline_head,
+        generated_at=draft.generated_at,
+        ladder=ladder,
+        template_snapshot=snapshot,
+        workflow_template=snapshot.template if snapshot else None,
+        requested_by=by,
+        requested_by_name=by.printed_name,
+        notes=draft.notes,
+        metadata=draft.metadata,
+        created_at=timeline.now,
+        updated_at=timeline.now,
+        **named,
+    )
+
+
+def _attach(export, resolved, now):
+    frozen = freeze(resolved)
+    ExportAttachment.objects.bulk_create(
+        ExportAttachment(
+            export=export,
+            position=position,
+            evidence=evidence,
+            label=each.label,
+            context_text=each.context_text,
+            created_at=now,
+        )
+        for position, (each, evidence) in enumerate(zip(resolved, frozen, strict=True), 1)
+    )
 
 
 def _check_still_chosen(draft, execution):
@@ -217,18 +229,3 @@ def _subject(export_id, version, execution):
         "version": version,
         "execution": chain_id(execution.pk),
     }
-
-
-def clean_metadata(metadata):
-    """A JSON object of 64 KiB at most, made of plain values; None counts as empty."""
-    if metadata is None:
-        return {}
-    if not isinstance(metadata, dict):
-        raise Invalid.field("metadata", "Metadata must be an object.")
-    try:
-        text = canonical_text(metadata)
-    except Invalid as refusal:
-        raise Invalid.field("metadata", refusal.sentence, refusal.code) from refusal
-    if len(text.encode()) > MAX_METADATA:
-        raise Invalid.field("metadata", "Metadata holds 64 KiB at most.", "too_large")
-    return plain(metadata)

@@ -51,6 +51,23 @@ def test_a_stranger_sees_neither_the_ladder_nor_that_it_is_there(client, assigne
     assert foreign.status_code == unknown.status_code == 404
 
 
+def test_other_teams_places_are_not_named(client, admin, scientist, assigned):
+    theirs = Team.objects.create(name="Secret venture")
+    hidden = Protocol.objects.create(name="Hidden protocol", content="x", team=theirs, created_by=admin)
+    assign_template(assigned, by=admin, protocol_id=hidden.pk)
+    assign_template(assigned, by=admin, team_id=theirs.pk)
+    client.force_login(scientist)
+    for address in ("/governance/ladders/", "/governance/ladders/biosafety/?tab=assignments"):
+        page = client.get(address).content.decode()
+        assert "RT-qPCR" in page
+        assert "Hidden protocol" not in page
+        assert "Secret venture" not in page
+    client.force_login(admin)
+    page = client.get("/governance/ladders/biosafety/?tab=assignments").content.decode()
+    assert "Hidden protocol" in page
+    assert "Secret venture" in page
+
+
 def test_a_draft_is_shown_to_administrators_only(client, admin, scientist, assigned):
     create_template(by=admin, template_key="biosafety", name="Biosafety, stricter", stage_blueprint=STAGES)
     client.force_login(scientist)
