@@ -14,6 +14,12 @@ class TokenScope(models.TextChoices):
     WRITE = "write", "Read and write"
 
 
+class EmailWhen(models.TextChoices):
+    AT_ONCE = "at_once", "At once"
+    DIGEST = "digest", "In the daily digest"
+    OFF = "off", "Not by e-mail"
+
+
 class AccountAction(models.TextChoices):
     """What the accounts' audit trail records; each name with the payload keys it carries."""
 
@@ -37,6 +43,14 @@ class AccountAction(models.TextChoices):
     ROLE_REVOKED = "role.revoked", "Role revoked"
     TOKEN_CREATED = "token.created", "API token created"
     TOKEN_REVOKED = "token.revoked", "API token revoked"
+    ABSENCE_SET = "absence.set", "Absence entered"
+    ABSENCE_CANCELLED = "absence.cancelled", "Absence cancelled"
+    SECOND_FACTOR_SET = "second_factor.set", "Second factor enrolled"
+    SECOND_FACTOR_REMOVED = "second_factor.removed", "Second factor removed"
+    RECOVERY_CODES_MADE = "second_factor.recovery_codes", "Recovery codes made"
+    NOTIFICATIONS_CHOSEN = "notifications.chosen", "Notification choices changed"
+    WEBHOOK_CREATED = "webhook.created", "Webhook registered"
+    WEBHOOK_CHANGED = "webhook.changed", "Webhook changed"
 
 
 PAYLOAD_KEYS = {
@@ -52,4 +66,11 @@ PAYLOAD_KEYS = {
     AccountAction.ROLE_REVOKED: {"grant_id", "role", "team_id"},
     AccountAction.TOKEN_CREATED: {"token", "name", "scope", "expires_at"},
     AccountAction.TOKEN_REVOKED: {"token", "name"},
+    AccountAction.ABSENCE_SET: {"absence_id", "starts_at", "ends_at", "stand_in", "role", "team_id", "note"},
+    AccountAction.ABSENCE_CANCELLED: {"absence_id", "starts_at", "ends_at"},
+    AccountAction.SECOND_FACTOR_SET: {"method"},
+    AccountAction.SECOND_FACTOR_REMOVED: {"method"},
+    AccountAction.NOTIFICATIONS_CHOSEN: {"changes"},
+    AccountAction.WEBHOOK_CREATED: {"webhook_id", "name", "url", "kinds", "team_id"},
+    AccountAction.WEBHOOK_CHANGED: {"webhook_id", "changes"},
 }

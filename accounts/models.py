@@ -10,7 +10,7 @@ from django.db.models.functions import Lower
 from django.utils import timezone
 from knox.models import AbstractAuthToken
 
-from accounts.enums import AccountAction, MembershipRole, TokenScope
+from accounts.enums import AccountAction, EmailWhen, MembershipRole, TokenScope
 from ledger import triggers
 from ledger.canonical import loads
 from ledger.models import Record
@@ -196,15 +196,137 @@ class Notification(models.Model):
     url = models.CharField(max_length=300, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     read_at = models.DateTimeField(null=True, blank=True)
+    email_due_at = models.DateTimeField(null=True, blank=True)  # empty: not by e-mail
+    emailed_at = models.DateTimeField(null=True, blank=True)
+    email_attempts = models.PositiveSmallIntegerField(default=0)
 
     objects = NotificationQuerySet.as_manager()
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["user", "read_at", "-created_at"], name="notification_unread")]
+        indexes = [
+            models.Index(fields=["user", "read_at", "-created_at"], name="notification_unread"),
+            models.Index(
+                fields=["email_due_at"],
+                condition=Q(email_due_at__isnull=False, emailed_at__isnull=True),
+                name="notification_email_waiting",
+            ),
+        ]
 
     def __str__(self):
         return self.title
+
+
+class NotificationChoice(models.Model):
+    """How a person wants one kind of notification by e-mail; without a row the kind's default holds."""
+
+    user = models.ForeignKey(User, models.PROTECT, related_name="notification_choices")
+    kind = models.CharField(max_length=60)
+    email = models.CharField(max_length=10, choices=EmailWhen.choices)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["user", "kind"], name="notification_choice_once_per_kind")]
+
+    def __str__(self):
+        return f"{self.kind}: {self.email}"
+
+
+class AbsenceQuerySet(models.QuerySet):
+    def visible_to(self, user):
+        """One's own, those one stands in for, and all for administrators."""
+        return self if user.is_admin else self.filter(Q(user=user) | Q(stand_in=user))
+
+    def in_force(self, now):
+        return self.filter(cancelled_at__isnull=True, starts_at__lte=now, ends_at__gt=now)
+
+
+class Absence(models.Model):
+    """Out of office from `starts_at` (inclusive) until `ends_at` (exclusive); it begins and ends by itself.
+
+    While it is in force `stand_in`, where there is one, may sign what names `user`, within the scope: one role
+    (empty: every role) in one team (empty: every team). Cancelled, never deleted.
+    """
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    user = models.ForeignKey(User, models.PROTECT, related_name="absences")
+    stand_in = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="stands_in_during")
+    starts_at = models.DateTimeField()
+    ends_at = models.DateTimeField()
+    role = models.CharField(max_length=50, blank=True, validators=[role_slug])
+    team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="+")
+    note = models.CharField(max_length=200, blank=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+    cancelled_at = models.DateTimeField(null=True, blank=True)
+    cancelled_by = models.ForeignKey(User, models.PROTECT, null=True, blank=True, related_name="+")
+
+    objects = AbsenceQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-starts_at", "-id"]
+        constraints = [
+            models.CheckConstraint(condition=Q(ends_at__gt=models.F("starts_at")), name="absence_ends_after_it_starts"),
+            models.CheckConstraint(
+                condition=Q(stand_in__isnull=True) | ~Q(stand_in=models.F("user")), name="absence_stand_in_is_another"
+            ),
+            models.CheckConstraint(
+                condition=Q(cancelled_at__isnull=True, cancelled_by__isnull=True)
+                | Q(cancelled_at__isnull=False, cancelled_by__isnull=False),
+                name="absence_cancelled_at_with_by",
+            ),
+        ]
+        indexes = [models.Index(fields=["user", "ends_at"], name="absence_of_user")]
+
+    def __str__(self):
+        return f"{self.user} away from {self.starts_at:%d %b %Y} to {self.ends_at:%d %b %Y}"
+
+
+class WebhookEndpoint(models.Model):
+    """An address of another system that is told what happens. `secret` is encrypted; `kinds` empty: every kind."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    name = models.CharField(max_length=100)
+    url = models.CharField(max_length=500)
+    secret = models.TextField()
+    team = models.ForeignKey(Team, models.PROTECT, null=True, blank=True, related_name="webhooks")
+    kinds = models.JSONField(default=list, blank=True)
+    is_active = models.BooleanField("active", default=True)
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_by = models.ForeignKey(User, models.PROTECT, related_name="+")
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self):
+        return self.name
+
+
+class WebhookDelivery(models.Model):
+    """One message to one endpoint: waiting until `next_attempt_at`, then delivered or given up."""
+
+    id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
+    endpoint = models.ForeignKey(WebhookEndpoint, models.PROTECT, related_name="deliveries")
+    kind = models.CharField(max_length=60)
+    body = models.TextField()
+    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    next_attempt_at = models.DateTimeField(null=True, blank=True)
+    attempts = models.PositiveSmallIntegerField(default=0)
+    delivered_at = models.DateTimeField(null=True, blank=True)
+    gave_up_at = models.DateTimeField(null=True, blank=True)
+    response_status = models.PositiveSmallIntegerField(null=True, blank=True)
+    error = models.CharField(max_length=300, blank=True)
+
+    class Meta:
+        ordering = ["-created_at", "-id"]
+        verbose_name_plural = "webhook deliveries"
+        indexes = [
+            models.Index(
+                fields=["next_attempt_at"], condition=Q(next_attempt_at__isnull=False), name="webhook_delivery_waiting"
+            )
+        ]
+
+    def __str__(self):
+        return f"{self.kind} to {self.endpoint_id}"
 
 
 class ApiToken(AbstractAuthToken):

@@ -5,7 +5,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils import timezone
 
-from accounts.models import role_slug
+from accounts.models import Team, role_slug
 from approvals.enums import ActionType, LadderStatus, Meaning, StageStatus
 from experiments.models import Execution
 from ledger import triggers
@@ -38,6 +38,8 @@ class ApprovalLadder(models.Model):
     status = models.CharField(max_length=10, choices=LadderStatus.choices, default=LadderStatus.PENDING)
     cycle = models.PositiveIntegerField(default=1)
     requested_by = models.ForeignKey(USER, models.PROTECT, related_name="requested_ladders")
+    # Who brought the evidence that is signed; stages may exclude them (`ApprovalStage.excludes_uploaders`).
+    uploaders = models.ManyToManyField(USER, related_name="+", blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     closed_at = models.DateTimeField(null=True, blank=True)
 
@@ -61,7 +63,11 @@ class ApprovalLadder(models.Model):
 
 
 class ApprovalStage(models.Model):
-    """One rung; `sequence_index` counts from 1."""
+    """One rung; `sequence_index` counts from 1.
+
+    `due_words` tells how `due_at` was worked out where a working calendar counted. `remind_at` and `escalate_at` say
+    when the monitor has something to do; `escalation_step` counts the rungs of the escalation that were climbed.
+    """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
     ladder = models.ForeignKey(ApprovalLadder, models.PROTECT, related_name="stages")
@@ -75,7 +81,14 @@ class ApprovalStage(models.Model):
     completed_at = models.DateTimeField(null=True, blank=True)
     assignee = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="assigned_stages")
     delegated_to = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="delegated_stages")
+    due_words = models.TextField(blank=True)
+    remind_at = models.DateTimeField(null=True, blank=True)
     overdue_notified_at = models.DateTimeField(null=True, blank=True)
+    escalate_at = models.DateTimeField(null=True, blank=True)
+    escalation_step = models.PositiveSmallIntegerField(default=0)
+    claimed_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="claimed_stages")
+    claimed_at = models.DateTimeField(null=True, blank=True)
+    excludes_uploaders = models.BooleanField(default=False)
     notes = models.TextField(blank=True)
     metadata = models.JSONField(default=dict, blank=True)
 
@@ -91,11 +104,47 @@ class ApprovalStage(models.Model):
                 | (~Q(status__in=["approved", "rejected"]) & Q(completed_at__isnull=True)),
                 name="stage_completed_at_with_decision",
             ),
+            models.CheckConstraint(
+                condition=Q(claimed_by__isnull=True, claimed_at__isnull=True)
+                | Q(claimed_by__isnull=False, claimed_at__isnull=False, status="in_progress"),
+                name="stage_claimed_at_with_by_while_in_progress",
+            ),
         ]
-        indexes = [models.Index(fields=["status", "due_at"], name="stage_open_by_due")]
+        indexes = [
+            models.Index(fields=["status", "due_at"], name="stage_open_by_due"),
+            models.Index(fields=["remind_at"], condition=Q(remind_at__isnull=False), name="stage_to_remind"),
+            models.Index(
+                fields=["due_at"],
+                condition=Q(status="in_progress", overdue_notified_at__isnull=True),
+                name="stage_to_flag_overdue",
+            ),
+            models.Index(fields=["escalate_at"], condition=Q(escalate_at__isnull=False), name="stage_to_escalate"),
+        ]
 
     def __str__(self):
         return f"{self.sequence_index}. {self.name}"
+
+
+class WorkingCalendar(models.Model):
+    """When a team works; deadlines of its stages count these hours only.
+
+    `hours` is `{"mon": [["09:00", "17:30"], …], …}` in `time_zone` (IANA name); `country` and
+    `subdivision` name public holidays of the `holidays` package; `days_off` is `[{"date", "name"}]`, for example
+    from an `.ics` file.
+    """
+
+    team = models.OneToOneField(Team, models.PROTECT, related_name="working_calendar")
+    time_zone = models.CharField(max_length=64, default="UTC")
+    hours = models.JSONField(default=dict)
+    country = models.CharField(max_length=2, blank=True)
+    subdivision = models.CharField(max_length=10, blank=True)
+    days_off = models.JSONField(default=list, blank=True)
+    is_active = models.BooleanField("active", default=True)
+    updated_at = models.DateTimeField(default=timezone.now)
+    updated_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
+
+    def __str__(self):
+        return f"Working calendar of {self.team}"
 
 
 class ApprovalAction(Record):

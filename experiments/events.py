@@ -17,6 +17,8 @@ class Event:
     LADDER_REJECTED = "narrative_export.approval.rejected"
     STAGE_DELEGATED = "narrative_export.approval.delegated"
     STAGE_RESET = "narrative_export.approval.stage_reset"
+    STAGE_CLAIMED = "narrative_export.approval.stage_claimed"
+    STAGE_RELEASED = "narrative_export.approval.stage_released"
     STAGE_OVERDUE = "narrative_export.approval.stage_overdue"
     STAGE_ESCALATED = "narrative_export.approval.stage_escalated"
     PACKAGE_QUEUED = "narrative_export.packaging.queued"
@@ -45,6 +47,8 @@ PAYLOAD_KEYS = {
     Event.LADDER_REJECTED: _STAGE | {"signer", "meaning", "notes", "signature_digest", "content_digest"},
     Event.STAGE_DELEGATED: _STAGE | {"delegate", "delegated_by", "notes", "due_at"},
     Event.STAGE_RESET: _STAGE | {"reset_by", "notes", "due_at", "from_status"},
+    Event.STAGE_CLAIMED: _STAGE | {"claimed_by", "taken_from"},
+    Event.STAGE_RELEASED: _STAGE | {"claimed_by", "released_by"},
     Event.STAGE_OVERDUE: _STAGE | {"due_at"},
     Event.STAGE_ESCALATED: _STAGE | {"due_at", "escalated_to"},
     Event.PACKAGE_QUEUED: _PACKAGE,
