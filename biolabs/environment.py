@@ -1,8 +1,10 @@
 """Settings from the environment, checked one by one: a wrong value stops the start with one sentence."""
 
 import os
+import re
 import secrets
 import warnings
+from ipaddress import ip_network
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -18,6 +20,7 @@ POSTGRESQL = "django.db.backends.postgresql"
 DATABASE_LOOKS_LIKE = "sqlite:////folder/file.sqlite3 or postgresql://user:password@host/name"
 EMAIL_LOOKS_LIKE = "smtp+tls://user:password@host:587 or filemail:////folder"
 SECRET_KEY_LEAST = 32
+HOST_NAME = re.compile(r"(?=.*[a-z])[a-z0-9]([a-z0-9.-]*[a-z0-9])?", re.IGNORECASE)
 MODE_OWNER_ONLY = 0o600
 
 
@@ -80,6 +83,19 @@ def hosts(name, default):
         if "/" in host or " " in host:
             refuse(f"{name} takes host names only, separated by commas, not {host!r}.")
     return names
+
+
+def hosts_and_networks(name):
+    """Host names and networks, an address being a network of one: `(names, networks)`."""
+    names, networks = [], []
+    for word in text(name).replace(",", " ").split():
+        try:
+            networks.append(ip_network(word.strip("[]")))
+        except ValueError:
+            if not HOST_NAME.fullmatch(word):
+                refuse(f"{name} takes host names, addresses and networks such as 10.1.0.0/16, not {word!r}.")
+            names.append(word.lower())
+    return names, networks
 
 
 def only_this_machine(names):

@@ -21,6 +21,7 @@ ON_THIS_MACHINE_ONLY = given.only_this_machine(ALLOWED_HOSTS)
 if DEBUG and not ON_THIS_MACHINE_ONLY:
     given.refuse("DEBUG shows secrets in error pages, so it must be off when ALLOWED_HOSTS names other hosts.")
 SECRET_KEY = given.secret_key("SECRET_KEY", DATA_DIR, may_make=ON_THIS_MACHINE_ONLY)
+SECRET_KEY_FALLBACKS = given.text("SECRET_KEY_FALLBACKS").split()  # earlier keys: what they encrypted stays readable
 # How people reach the portal; links in mails begin with it, and https turns on secure cookies.
 SITE_URL = given.address("SITE_URL", f"http://127.0.0.1:{PORT}" if ON_THIS_MACHINE_ONLY else "")
 if not SITE_URL:
@@ -286,9 +287,16 @@ DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024**2
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 5000
 
 # --- Mail -----------------------------------------------------------------------------------------------------------
+EMAIL_CONFIGURED = bool(given.text("EMAIL_URL"))  # else notifications stay in the portal
+EMAIL_TIMEOUT = 15
 vars().update(given.email("EMAIL_URL", DATA_DIR / "mail"))
+DIGEST_HOUR = given.whole("DIGEST_HOUR", 6, least=0, most=23)  # UTC
 DEFAULT_FROM_EMAIL = given.text("EMAIL_FROM", "BioLabs <biolabs@localhost>")
 SERVER_EMAIL = DEFAULT_FROM_EMAIL
+
+# --- Webhooks -------------------------------------------------------------------------------------------------------
+# Host names, addresses and networks inside the house that webhooks may reach; everything internal else is refused.
+WEBHOOK_ALLOWED_INTERNAL = given.hosts_and_networks("WEBHOOK_ALLOWED_INTERNAL")
 
 # --- Time and language ----------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

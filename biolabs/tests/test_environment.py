@@ -5,9 +5,11 @@ import runpy
 import stat
 import subprocess
 import sys
+from ipaddress import ip_network
 
 import pytest
 
+from biolabs import environment
 from tests.deployment import ROOT
 
 WRONG = {
@@ -19,6 +21,8 @@ WRONG = {
     "SECRET_KEY": ["too short"],
     "DATABASE_URL": ["mysql://user:secret@host/name", "postgresql", "sqlite://:memory:", "nonsense"],
     "EMAIL_URL": ["nonsense", "ftp://host"],
+    "DIGEST_HOUR": ["24"],
+    "WEBHOOK_ALLOWED_INTERNAL": ["https://hooks.lab.example", "10.1.2.3/8", "10.0.0.0/40"],
     "REDIS_URL": ["http://host"],
     "TSA_URL": ["ftp://host", "https://", "https://host:99999"],
     "SITE_URL": ["lab.example"],
@@ -46,6 +50,14 @@ def test_a_wrong_value_is_one_sentence_that_names_it(monkeypatch, tmp_path, name
         runpy.run_path(str(ROOT / "biolabs" / "settings.py"))
     assert refusal.value.code.startswith("BioLabs cannot start: ")
     assert name in refusal.value.code
+
+
+def test_hosts_and_networks_are_told_apart(monkeypatch):
+    monkeypatch.setenv("WEBHOOK_ALLOWED_INTERNAL", "Hooks.lab.example, 10.1.0.0/16 [::1]")
+    assert environment.hosts_and_networks("WEBHOOK_ALLOWED_INTERNAL") == (
+        ["hooks.lab.example"],
+        [ip_network("10.1.0.0/16"), ip_network("::1/128")],
+    )
 
 
 @pytest.mark.parametrize("name", ["LOG_LEVEL", "LOG_FORMAT", "DATABASE_URL"])
