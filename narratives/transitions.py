@@ -7,6 +7,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from approvals.transitions import check_blueprint_people, open_ladder
+from evidence.contributors import contributors
 from evidence.kinds import freeze, resolve_attachments
 from experiments.events import Event
 from experiments.models import Execution
@@ -38,6 +39,7 @@ class Draft:
     timeline_head: str
     generated_at: object
     resolved: list
+    uploaders: list
     choice: Choice
     notes: str
     metadata: dict
@@ -105,6 +107,7 @@ def draft_export(
         timeline_head=head,
         generated_at=now,
         resolved=resolved,
+        uploaders=contributors(resolved),
         choice=choice,
         notes=notes,
         metadata=metadata,
@@ -125,7 +128,7 @@ def create_export(draft, *, by, written=None):
         export = _frozen_export(timeline, draft, ladder, by, id=export_id, version=version)
         _attach(export, draft.resolved, timeline.now)
         if export.template_snapshot is not None:
-            _log_binding(export, export.template_snapshot, by)
+            log_binding(export, export.template_snapshot, by)
         if written is not None:
             written(export)
     return export
@@ -147,9 +150,10 @@ def _announced_ladder(timeline, draft, export_id, version, by):
     return open_ladder(
         timeline,
         blueprint=draft.blueprint,
-        subject=_subject(export_id, version, timeline.execution),
+        subject=_subject(draft, export_id, version),
         title=f"{timeline.execution.title} · v{version}",
         content_digest=draft.content_digest,
+        uploaders=draft.uploaders,
         by=by,
     )
 
@@ -208,7 +212,7 @@ def _check_still_chosen(draft, execution):
         )
 
 
-def _log_binding(export, snapshot, by):
+def log_binding(export, snapshot, by):
     with locked_family(snapshot.template.family_id) as log:
         log.record(
             AuditAction.SNAPSHOT_BOUND,
@@ -222,10 +226,13 @@ def _log_binding(export, snapshot, by):
         )
 
 
-def _subject(export_id, version, execution):
+def _subject(draft, export_id, version):
+    """What every signature on the ladder names: the record, its narrative and each piece of evidence by SHA-256."""
     return {
         "kind": "narrative_export",
         "id": str(export_id),
         "version": version,
-        "execution": chain_id(execution.pk),
+        "execution": chain_id(draft.execution.pk),
+        "narrative_sha256": draft.content_sha256,
+        "evidence_sha256": [each.evidence.sha256 for each in draft.resolved],
     }
