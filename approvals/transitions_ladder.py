@@ -1,8 +1,7 @@
 """Opening a ladder, and the moves of ladder and stage that every verb shares. All of it under the execution's lock."""
 
-from datetime import timedelta
-
 from approvals.blueprint_people import check_blueprint_people
+from approvals.deadlines import forget_times, start_clock, stop_clock
 from approvals.enums import LADDER_MOVES, STAGE_MOVES, LadderStatus, StageStatus
 from approvals.models import ApprovalLadder, ApprovalStage
 from approvals.notices import tell_outcome, tell_signers
@@ -10,13 +9,15 @@ from approvals.policies import person
 from approvals.signals import ladder_closed
 from experiments.events import Event
 from experiments.transitions import admit
+from governance.stage_rules import stage_rules
 from ledger.canonical import canonical_text, rfc3339
 from ledger.errors import TransitionDenied
 
 
-def open_ladder(timeline, *, blueprint, subject, title, content_digest, by):
+def open_ladder(timeline, *, blueprint, subject, title, content_digest, by, uploaders=()):
     """Start the run of a LadderBlueprint over `subject` (JSON members, among them `kind`, `id`, `version`).
 
+    `uploaders` are the people who brought the evidence; stages whose rules say so are not for them.
     Raises Invalid naming the stages whose people cannot sign. Answers the ApprovalLadder, its first stage in progress.
     """
     execution, now = timeline.execution, timeline.now
@@ -32,6 +33,7 @@ def open_ladder(timeline, *, blueprint, subject, title, content_digest, by):
         requested_by=by,
         created_at=now,
     )
+    ladder.uploaders.set(uploaders)
     stages = ApprovalStage.objects.bulk_create(
         ApprovalStage(
             ladder=ladder,
@@ -41,6 +43,7 @@ def open_ladder(timeline, *, blueprint, subject, title, content_digest, by):
             sla_hours=stage.sla_hours,
             assignee=people.get(stage.assignee_id),
             delegated_to=people.get(stage.delegate_id),
+            excludes_uploaders=stage_rules(stage.metadata).exclude_uploaders,
             metadata=stage.metadata,
         )
         for number, stage in enumerate(blueprint.stages, 1)
@@ -71,7 +74,8 @@ def reopen_stage(stage, *, now):
     later = stage.ladder.stages.filter(sequence_index__gt=stage.sequence_index)
     for each in later.exclude(status=StageStatus.PENDING):
         _move(each, StageStatus.PENDING)
-        each.started_at = each.due_at = each.completed_at = each.overdue_notified_at = None
+        forget_times(each)
+        each.claimed_by = each.claimed_at = None
         each.save()
     _put_in_progress(stage, now)
     ladder = stage.ladder
@@ -86,7 +90,9 @@ def decide_stage(stage, status, *, now):
     """Approved or rejected; a rejection sends the stages after it to `reset`."""
     _move(stage, status)
     stage.completed_at = now
-    stage.save(update_fields=["status", "completed_at"])
+    stop_clock(stage)
+    stage.claimed_by = stage.claimed_at = None
+    stage.save(update_fields=["status", "completed_at", "remind_at", "escalate_at", "claimed_by", "claimed_at"])
     if status == StageStatus.REJECTED:
         for later in stage.ladder.stages.filter(sequence_index__gt=stage.sequence_index):
             _move(later, StageStatus.RESET)
@@ -137,8 +143,8 @@ def stage_members(stage):
 def _put_in_progress(stage, now):
     _move(stage, StageStatus.IN_PROGRESS)
     stage.started_at = now
-    stage.due_at = now + timedelta(hours=stage.sla_hours) if stage.sla_hours else None
-    stage.completed_at = stage.overdue_notified_at = None
+    stage.completed_at = None
+    start_clock(stage, now=now)
     stage.save()
 
 
