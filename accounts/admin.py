@@ -1,8 +1,10 @@
 """People, teams and role grants in Django's admin; every change goes through the verbs in `transitions`."""
 
-import allauth.account.admin  # noqa: F401  (register first, so that this can take them back)
+import allauth.account.admin  # (register first, so that this can take them back)
+import allauth.mfa.admin  # noqa: F401
 import knox.admin  # noqa: F401
 from allauth.account.models import EmailAddress, EmailConfirmation
+from allauth.mfa.models import Authenticator
 from django.contrib import admin, messages
 from django.contrib.auth.models import Group
 from django.contrib.auth.views import redirect_to_login
@@ -13,14 +15,17 @@ from django.utils import timezone
 from knox.models import AuthToken
 
 from accounts import transitions
+from accounts.absence_forms import AbsenceAdminForm
+from accounts.absences import stand_in_warning, state_of
 from accounts.addresses import safe_next
 from accounts.admin_forms import GrantForm, PersonForm, TeamForm
-from accounts.models import AccountEvent, ApiToken, Membership, RoleGrant, Team, User
+from accounts.models import Absence, AccountEvent, ApiToken, Membership, RoleGrant, Team, User
+from accounts.transitions_absence import cancel_absence, set_absence
 from ledger.admin import ReadOnlyAdmin
 from ledger.errors import Refusal
 
-# Tokens belong to their person; rights come from roles, not from groups; addresses stand on the user.
-for model in (AuthToken, ApiToken, Group, EmailAddress, EmailConfirmation):
+# Tokens and second factors are their person's; rights come from roles, not from groups; addresses stand on the user.
+for model in (AuthToken, ApiToken, Authenticator, Group, EmailAddress, EmailConfirmation):
     if admin.site.is_registered(model):
         admin.site.unregister(model)
 
@@ -161,6 +166,51 @@ class RoleGrantAdmin(VerbAdmin):
             transitions.revoke_role(grant.pk, by=request.user)
             count += 1
         self.message_user(request, f"Revoked: {count}.")
+
+
+@admin.register(Absence)
+class AbsenceAdmin(VerbAdmin):
+    """For somebody who cannot enter it: who fell ill. Cancelled and entered anew, never edited."""
+
+    form = AbsenceAdminForm
+    list_display = ["user", "starts_at", "ends_at", "stand_in", "role", "team", "state"]
+    list_filter = [("cancelled_at", admin.EmptyFieldListFilter), "team"]
+    list_select_related = ["user", "stand_in", "team"]
+    search_fields = ["user__full_name", "user__email", "stand_in__full_name"]
+    autocomplete_fields = ["user", "stand_in", "team"]
+    actions = ["cancel"]
+
+    def has_change_permission(self, request, obj=None):
+        return obj is None and super().has_change_permission(request, obj)
+
+    @admin.display(description="state")
+    def state(self, absence):
+        return state_of(absence, timezone.now())
+
+    def save_model(self, request, obj, form, change):
+        given = form.cleaned_data
+        absence = set_absence(
+            given["user"].pk,
+            by=request.user,
+            starts_at=given["starts_at"],
+            ends_at=given["ends_at"],
+            stand_in_id=given["stand_in"].pk if given["stand_in"] else None,
+            role=given["role"],
+            team_id=given["team"].pk if given["team"] else None,
+            note=given["note"],
+        )
+        obj.pk = absence.pk
+        obj.refresh_from_db()
+        if warning := stand_in_warning(absence):
+            self.message_user(request, warning, messages.WARNING)
+
+    @admin.action(description="Cancel, or end now")
+    def cancel(self, request, queryset):
+        count = 0
+        for absence in queryset.filter(cancelled_at__isnull=True, ends_at__gt=timezone.now()):
+            cancel_absence(absence.pk, by=request.user)
+            count += 1
+        self.message_user(request, f"Cancelled: {count}.")
 
 
 @admin.register(AccountEvent)

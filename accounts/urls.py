@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import views
+from accounts import absence_views, views
 
 urlpatterns = [
     path("sign-in/", views.sign_in, name="sign_in"),
@@ -13,5 +13,8 @@ urlpatterns = [
     path("account/notifications/", views.notifications, name="notifications"),
     path("account/notifications/read/", views.notifications_read, name="notifications_read"),
     path("account/notifications/<uuid:pk>/read/", views.notifications_read, name="notification_read"),
+    path("account/absences/", absence_views.absences, name="absences"),
+    path("account/absences/stand-ins/", absence_views.absence_stand_ins, name="absence_stand_ins"),
+    path("account/absences/<uuid:pk>/cancel/", absence_views.absence_cancel, name="absence_cancel"),
     path("people/", views.user_search, name="user_search"),
 ]

@@ -11,6 +11,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from accounts import transitions
+from accounts.absences import open_absences, shown_absences
 from accounts.addresses import safe_next
 from accounts.forms import PasswordChangeForm, SignInForm, TokenForm
 from accounts.lockout import client_address
@@ -80,6 +81,7 @@ def _account_page(request, form, *, token=None, status=200):
         "tokens": tokens.exclude(name="")[:200],
         "sign_ins": tokens.filter(name="", expiry__gt=now)[:SIGN_INS_SHOWN],
         "unread": unread_count(user),
+        "absences": shown_absences(open_absences(user, now=now), user, now),
     }
     return render(request, "accounts/account.html", context, status=status)
 

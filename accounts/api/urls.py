@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import directory, views
+from accounts.api import absences, directory, views
 
 urlpatterns = [
     path("auth/login", views.Login.as_view(), name="api_login"),
@@ -15,4 +15,6 @@ urlpatterns = [
     path("teams/<str:team_id>/members/<str:user_id>", directory.OneMember.as_view(), name="api_team_member"),
     path("role-grants", directory.RoleGrants.as_view(), name="api_role_grants"),
     path("role-grants/<str:pk>", directory.OneRoleGrant.as_view(), name="api_role_grant"),
+    path("absences", absences.Absences.as_view(), name="api_absences"),
+    path("absences/<str:pk>", absences.OneAbsence.as_view(), name="api_absence"),
 ]

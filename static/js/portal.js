@@ -26,7 +26,7 @@
 
   // --- What appears only with JavaScript ---
   const prepare = (from) => {
-    $$("[data-copy][hidden], [data-theme-button], [data-shortcuts-button], [data-search-key]", from).forEach((part) => { part.hidden = false; });
+    $$("[data-copy][hidden], [data-needs-script][hidden], [data-theme-button], [data-shortcuts-button], [data-search-key]", from).forEach((part) => { part.hidden = false; });
     $$("form[data-guard]", from).forEach((form) => { form.dataset.asLoaded ??= written(form); });
     const summary = $(".error-summary", from);
     if (summary && from === document) summary.focus();
