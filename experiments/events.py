@@ -50,7 +50,7 @@ PAYLOAD_KEYS = {
     Event.STAGE_CLAIMED: _STAGE | {"claimed_by", "taken_from"},
     Event.STAGE_RELEASED: _STAGE | {"claimed_by", "released_by"},
     Event.STAGE_OVERDUE: _STAGE | {"due_at"},
-    Event.STAGE_ESCALATED: _STAGE | {"due_at", "escalated_to"},
+    Event.STAGE_ESCALATED: _STAGE | {"due_at", "rung", "escalated_to", "notes"},
     Event.PACKAGE_QUEUED: _PACKAGE,
     Event.PACKAGE_STARTED: _PACKAGE | {"attempt"},
     Event.PACKAGE_RETRYING: _PACKAGE | {"attempt", "reason", "next_attempt_at"},
