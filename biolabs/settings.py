@@ -53,6 +53,7 @@ OUR_APPS = [  # lowest first: an app imports only from those before it (tests/te
     "governance.apps.GovernanceConfig",
     "approvals.apps.ApprovalsConfig",
     "narratives.apps.NarrativesConfig",
+    "baselines.apps.BaselinesConfig",
     "biolabs.apps.BiolabsConfig",
 ]
 INSTALLED_APPS = [

@@ -1,6 +1,7 @@
 """State diagrams for docs/states.md, drawn from the tables of lawful moves."""
 
 from approvals.enums import LADDER_MOVES, STAGE_MOVES
+from baselines.enums import BASELINE_MOVES
 from experiments.enums import EXECUTION_MOVES, STEP_MOVES
 from governance.enums import TEMPLATE_MOVES
 from narratives.enums import PACKAGE_MOVES
@@ -12,6 +13,7 @@ MACHINES = {
     "Approval stage": STAGE_MOVES,
     "Package": PACKAGE_MOVES,
     "Workflow template": TEMPLATE_MOVES,
+    "Baseline": BASELINE_MOVES,
 }
 HEAD = (
     "# State machines\n\n"

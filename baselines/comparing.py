@@ -1,0 +1,44 @@
+"""What the Differences tab compares a baseline with: the version before, the current one, any other that is seen."""
+
+from difflib import unified_diff
+
+from baselines.differences import differences
+
+DIFF_LINES = 800
+
+
+def comparison(found, others, current, *, against):
+    """`others` are the versions the viewer sees, newest first; `against` is the id of one, else the one before."""
+    others = list(others)
+    before = _before(found, others)
+    other = next((each for each in others if str(each.pk) == against), None) or before or next(iter(others), None)
+    context = {"others": [(each, _words(each, before, current)) for each in others], "other": other}
+    if other is None:
+        return context
+    lines = description_diff(other, found)
+    return context | {
+        "found": differences(other, found),
+        "lines": lines[:DIFF_LINES],
+        "more_lines": max(0, len(lines) - DIFF_LINES),
+    }
+
+
+def description_diff(before, after):
+    """Lines of a unified diff of two descriptions, without the names on top; [] when they are the same."""
+    lines = unified_diff(before.description.splitlines(), after.description.splitlines(), lineterm="")
+    return list(lines)[2:]
+
+
+def _before(found, others):
+    """The version before this one; before an unpublished one, the last."""
+    number = found.version_number
+    return next((each for each in others if number is None or each.version_number < number), None)
+
+
+def _words(each, before, current):
+    parts = [f"v{each.version_number}, {each.name}"]
+    if before and each.pk == before.pk:
+        parts.append("the version before")
+    if current and each.pk == current.pk:
+        parts.append("the current one")
+    return " · ".join(parts)

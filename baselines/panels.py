@@ -1,0 +1,34 @@
+"""What baselines show on the pages of a run and of a protocol (docs/adr/0007)."""
+
+from baselines.following import following
+from baselines.models import Baseline
+from baselines.queries import current_baseline, versions_of
+
+VERSIONS_SHOWN = 5
+
+
+def following_of(execution, viewer):
+    """Whether the run follows its protocol's current baseline: None where there is none or the viewer sees none."""
+    baseline = current_baseline(execution.protocol_id)
+    if baseline is None or not Baseline.objects.visible_to(viewer).filter(pk=baseline.pk).exists():
+        return None
+    return {"baseline": baseline, "own": baseline.execution_id == execution.pk, **following(execution, baseline)}
+
+
+def execution_panel(execution, viewer):
+    """For the aside of a run."""
+    found = following_of(execution, viewer)
+    return found and {"following": found, "execution": execution}
+
+
+def protocol_panel(protocol, viewer):
+    """For the aside of a protocol: the current baseline and the newest versions the viewer sees."""
+    seen = list(versions_of(protocol.pk).visible_to(viewer)[: VERSIONS_SHOWN + 1])
+    current = current_baseline(protocol.pk)
+    return {
+        "protocol": protocol,
+        "current": current,
+        "sees_current": current is not None and Baseline.objects.visible_to(viewer).filter(pk=current.pk).exists(),
+        "versions": seen[:VERSIONS_SHOWN],
+        "more": len(seen) > VERSIONS_SHOWN,
+    }

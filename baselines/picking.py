@@ -1,0 +1,88 @@
+"""What the submission page lets people choose: reviewers by search, and what the run showed."""
+
+from dataclasses import dataclass, field
+from uuid import UUID
+
+from django.db.models import Q
+
+from baselines.enums import EvidenceKind
+from baselines.evidence import chosen
+from baselines.policies import who_may_review
+from baselines.words import counted
+
+MOST_FOUND = 12
+MOST_CHOSEN = 50
+FIELDS = {EvidenceKind.NARRATIVE_EXPORT: "export", EvidenceKind.QC_METRIC: "qc"}
+
+
+@dataclass
+class ReviewerPicker:
+    """People chosen so far and people found; only those who may review."""
+
+    chosen: list = field(default_factory=list)
+    found: list = field(default_factory=list)
+    q: str = ""
+    more: bool = False
+    who: str = ""
+
+
+def reviewer_picker(execution, *, submitter, given, q):
+    """The picker for these ids (as posted) and this search."""
+    may = who_may_review(execution, submitter=submitter)
+    ids, q = _ids(given), q.replace("\x00", "").strip()[:200]
+    found = may.exclude(pk__in=ids)
+    for word in q.split()[:8]:
+        found = found.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
+    found = list(found[: MOST_FOUND + 1])
+    return ReviewerPicker(
+        chosen=list(may.filter(pk__in=ids)),
+        found=found[:MOST_FOUND],
+        q=q,
+        more=len(found) > MOST_FOUND,
+        who=f"Shown is who may see the run. {submitter.printed_name} is left out: nobody reviews what they submit.",
+    )
+
+
+def _ids(given):
+    """The ids among what was posted; the verb refuses what names nobody."""
+    found = []
+    for value in given[:MOST_CHOSEN]:
+        try:
+            found.append(UUID(value))
+        except ValueError:
+            continue
+    return found
+
+
+def shown_by(execution, posted):
+    """What the run showed, as checkboxes; all are ticked until something was posted."""
+    rows = []
+    for row in chosen(execution).rows:
+        field, value = FIELDS[row.kind], str(row.reference_id)
+        rows.append(
+            {
+                "field": field,
+                "value": value,
+                "title": row.label,
+                "words": described(row),
+                "kind": EvidenceKind(row.kind).label,
+                "chosen": posted is None or value in posted.getlist(field),
+            }
+        )
+    return rows
+
+
+def described(row):
+    """`3 pieces of evidence · requested by Ada Ng`, or `96 readings · min 24.1 · avg 27.6 · max 31.8`."""
+    snapshot = row.snapshot
+    if row.kind == EvidenceKind.NARRATIVE_EXPORT:
+        return f"{counted(snapshot['attachment_count'], 'piece of evidence')} · requested by {snapshot['requested_by']}"
+    parts = [f"#{snapshot['sequence']}"]
+    if snapshot.get("reading_count"):
+        parts.append(counted(snapshot["reading_count"], "reading"))
+    summary = snapshot.get("readings_summary") or {}
+    parts += [f"{name} {summary[name]}" for name in ("min", "avg", "max") if summary.get(name) is not None]
+    metrics = (snapshot.get("metric_rollup") or {}).get("keys") or []
+    if metrics:
+        parts.append(f"{counted(len(metrics), 'metric')}: {', '.join(map(str, metrics[:4]))}")
+    return " · ".join(parts)

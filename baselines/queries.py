@@ -1,0 +1,64 @@
+"""Reads of baselines shared by pages and API."""
+
+from django.db.models import Prefetch
+
+from accounts.scoping import visible_or_404
+from baselines.enums import BaselineStatus
+from baselines.models import Baseline, BaselineEvent, BaselineLabel
+
+
+def for_list(queryset):
+    """Baselines with protocol, team, run, people and labels; a constant number of queries."""
+    return queryset.select_related(
+        "protocol__team", "execution__protocol", "submitted_by", "reviewed_by", "published_by", "rolled_back_by"
+    ).prefetch_related("reviewers", Prefetch("labels", BaselineLabel.objects.order_by("id")))
+
+
+def with_details(queryset):
+    """Everything a baseline's JSON and page show; a constant number of queries."""
+    events = BaselineEvent.objects.select_related("actor").order_by("sequence")
+    return for_list(queryset).select_related("rollback_of").prefetch_related("evidence", Prefetch("events", events))
+
+
+def baseline_or_404(user, pk):
+    """A baseline the user sees, with its details."""
+    return visible_or_404(with_details(Baseline.objects.all()), user, pk)
+
+
+def current_baseline(protocol_id):
+    """The protocol's current baseline, or None."""
+    return for_list(Baseline.objects.filter(protocol_id=protocol_id, is_current=True)).first()
+
+
+def events_of(baseline):
+    """A baseline's history, oldest first."""
+    return BaselineEvent.objects.filter(baseline=baseline.pk).select_related("actor").order_by("sequence")
+
+
+def versions_of(protocol_id):
+    """What was published of a protocol, newest first, rolled back ones among them."""
+    return for_list(Baseline.objects.filter(protocol_id=protocol_id, version_number__isnull=False)).order_by(
+        "-version_number"
+    )
+
+
+def previous_version(baseline):
+    """The version published before this one (before an unpublished one: the last), whatever became of it; or None."""
+    versions = versions_of(baseline.protocol_id).exclude(pk=baseline.pk)
+    if baseline.version_number is not None:
+        versions = versions.filter(version_number__lt=baseline.version_number)
+    return versions.first()
+
+
+def targets_of(baseline):
+    """Versions a rollback of this one may make current again, newest first."""
+    if baseline.version_number is None:
+        return Baseline.objects.none()
+    return versions_of(baseline.protocol_id).filter(
+        status=BaselineStatus.PUBLISHED, version_number__lt=baseline.version_number
+    )
+
+
+def baselines_to_review(user):
+    """What waits for this person's review: submitted, and naming them."""
+    return Baseline.objects.filter(status=BaselineStatus.SUBMITTED, reviewers=user).exclude(submitted_by=user)

@@ -1,0 +1,113 @@
+"""The pages that submit a run as a baseline, and a rejected baseline again."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.views.decorators.http import require_http_methods
+
+from accounts.scoping import visible_or_404
+from baselines import policies, transitions
+from baselines.enums import BaselineStatus
+from baselines.forms import SubmissionForm, lines_of
+from baselines.picking import reviewer_picker, shown_by
+from baselines.queries import baseline_or_404, current_baseline
+from experiments.models import Execution
+from ledger.errors import Invalid, Refusal
+from portal.problems import show_refusal
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def baseline_new(request, execution_id):
+    """Every button of the page sends the one form; only `submit` writes."""
+    runs = Execution.objects.select_related("protocol__team", "run_by")
+    execution = visible_or_404(runs, request.user, execution_id)
+    shown = shown_by(execution, request.POST if request.method == "POST" else None)
+
+    def submit(given):
+        return transitions.submit_baseline(
+            execution.pk,
+            by=request.user,
+            reviewer_ids=request.POST.getlist("reviewer"),
+            export_ids=request.POST.getlist("export"),
+            qc_event_ids=request.POST.getlist("qc"),
+            **given,
+        )
+
+    return _page(
+        request,
+        execution,
+        submit,
+        initial={"name": execution.title},
+        reviewers=[],
+        context={
+            "heading": "New baseline",
+            "shown": shown,
+            "why_not": policies.why_not_submit(request.user, execution),
+            "submit_words": "Submit for review",
+            "back": reverse("execution_baselines", args=[execution.pk]),
+        },
+    )
+
+
+@login_required
+@require_http_methods(["GET", "HEAD", "POST"])
+def baseline_resubmit(request, pk):
+    """The same page filled from the rejected baseline; what it shows of the run stays as it was."""
+    found = baseline_or_404(request.user, pk)
+    labels = lines_of(found.labels.all())
+
+    def resubmit(given):
+        return transitions.resubmit_baseline(
+            found.pk, by=request.user, reviewer_ids=request.POST.getlist("reviewer"), **given
+        )
+
+    return _page(
+        request,
+        found.execution,
+        resubmit,
+        initial={"name": found.name, "description": found.description, "labels": labels},
+        reviewers=[str(person.pk) for person in found.reviewers.all()],
+        context={
+            "heading": "Submit again",
+            "rejected": found if found.status == BaselineStatus.REJECTED else None,
+            "why_not": policies.why_not_resubmit(request.user, found),
+            "submit_words": "Submit again",
+            "back": reverse("baseline", args=[found.pk]),
+        },
+    )
+
+
+def _page(request, execution, verb, *, initial, reviewers, context):
+    """The form, as typed so far, with its picker of reviewers; `do=submit` calls the verb."""
+    form, status = SubmissionForm(initial=initial), 200
+    if request.method == "POST":
+        reviewers = request.POST.getlist("reviewer")
+        form = SubmissionForm(initial={name: request.POST.get(name, "") for name in form.fields})
+        if request.POST.get("do") == "submit":
+            form, status = SubmissionForm(request.POST), 400
+            if form.is_valid():
+                try:
+                    made = verb(form.cleaned_data)
+                except Refusal as refusal:
+                    status = show_refusal(form, _at_fields(refusal))
+                else:
+                    messages.success(request, "The baseline is submitted; its reviewers are told.")
+                    return redirect("baseline", pk=made.pk)
+    context = {
+        "execution": execution,
+        "current": current_baseline(execution.protocol_id),
+        "form": form,
+        "picker": reviewer_picker(execution, submitter=request.user, given=reviewers, q=request.POST.get("person", "")),
+        **context,
+    }
+    return render(request, "baselines/submission.html", context, status=status)
+
+
+def _at_fields(refusal):
+    """`labels.3.key` is shown at `labels`."""
+    if not isinstance(refusal, Invalid):
+        return refusal
+    errors = [{**error, "field": (error["field"] or "").partition(".")[0]} for error in refusal.errors]
+    return Invalid(refusal.sentence, code=refusal.code, errors=errors)

@@ -1,0 +1,296 @@
+"""Every verb on a baseline: lock, refresh, lawful, allowed, change, record, react (architecture.md, "A transition")."""
+
+from contextlib import contextmanager
+
+from django.db.models import Max
+
+from accounts.models import User
+from baselines import input as incoming
+from baselines.enums import BaselineEventType, BaselineStatus, Decision
+from baselines.evidence import chosen
+from baselines.history import locked_protocol
+from baselines.models import Baseline, BaselineEvidence, BaselineLabel, BaselineReviewer
+from baselines.notices import tell_published, tell_reviewers, tell_rolled_back, tell_submitter
+from baselines.policies import (
+    check_can_publish,
+    check_can_resubmit,
+    check_can_review,
+    check_can_roll_back,
+    check_can_submit,
+    check_target,
+)
+from experiments.input import identifiers
+from experiments.models import Execution
+from experiments.timeline import locked_timeline
+from experiments.transitions import admit
+from ledger.canonical import sha256_text
+from ledger.errors import Invalid
+
+PEOPLE = ("submitted_by", "reviewed_by", "published_by", "rolled_back_by")
+
+
+def submit_baseline(
+    execution_id,
+    *,
+    by,
+    name,
+    description="",
+    labels=(),
+    reviewer_ids=(),
+    export_ids=None,
+    qc_event_ids=None,
+    written=None,
+):
+    """Put a run forward as its protocol's standard. Evidence by reference; None attaches the newest (`evidence.MOST`).
+
+    `written(baseline)` is called inside the transaction. Raises Execution.DoesNotExist, NotAllowed, Invalid.
+    """
+    given = {"name": incoming.name(name), "description": incoming.description(description)}
+    pairs = incoming.labels(labels)
+    execution = Execution.objects.select_related("protocol").get(pk=execution_id)
+    check_can_submit(by, execution)
+    evidence = chosen(execution, export_ids=export_ids, qc_event_ids=qc_event_ids)
+    with _locked_run(execution.pk, by) as (timeline, history, actor):
+        execution = timeline.execution
+        check_can_submit(actor, execution)
+        people = incoming.reviewers(reviewer_ids, submitter=actor, execution=execution)
+        baseline = Baseline.objects.create(
+            execution=execution,
+            protocol=history.protocol,
+            submitted_by=actor,
+            submitted_at=history.now,
+            created_at=history.now,
+            updated_at=history.now,
+            **given,
+        )
+        _name_reviewers(timeline, baseline, people)
+        _write_labels(baseline, pairs)
+        _attach(baseline, evidence)
+        history.record(
+            baseline,
+            BaselineEventType.SUBMITTED,
+            by=actor,
+            execution_id=str(execution.pk),
+            protocol_id=str(history.protocol.pk),
+            protocol_version=execution.protocol_version,
+            labels=_labels_as_json(pairs),
+            reviewers=_people_as_json(people),
+            evidence=[_evidence_as_json(row) for row in evidence.rows],
+            evidence_left_out=evidence.left_out,
+            **given,
+        )
+        tell_reviewers(baseline, by=actor)
+        if written:
+            written(baseline)
+    return baseline
+
+
+def review_baseline(baseline_id, *, by, decision, notes=""):
+    """Approve or reject what waits for review; a rejection says why.
+
+    Raises Baseline.DoesNotExist, TransitionDenied, NotAllowed, Invalid; so do the verbs below.
+    """
+    decision = incoming.decision(decision)
+    needed = "Say why you reject; the submitter reads it." if decision == Decision.REJECT else None
+    text = incoming.notes(notes, needed=needed)
+    with _locked(baseline_id, by) as (history, baseline, actor):
+        check_can_review(actor, baseline)
+        approved = decision == Decision.APPROVE
+        baseline.status = BaselineStatus.APPROVED if approved else BaselineStatus.REJECTED
+        baseline.reviewed_by, baseline.reviewed_at, baseline.review_notes = actor, history.now, text
+        _save(history, baseline)
+        kind = BaselineEventType.APPROVED if approved else BaselineEventType.REJECTED
+        history.record(baseline, kind, by=actor, notes=text)
+        tell_submitter(baseline, by=actor, approved=approved)
+    return baseline
+
+
+def publish_baseline(baseline_id, *, by, notes=""):
+    """Make an approved baseline the protocol's next version and its current one."""
+    text = incoming.notes(notes)
+    with _locked(baseline_id, by) as (history, baseline, actor):
+        check_can_publish(actor, baseline)
+        versions = Baseline.objects.filter(protocol=history.protocol)
+        # A number stays with a version that was rolled back, so the highest ever given is the last.
+        last = versions.aggregate(last=Max("version_number"))["last"] or 0
+        former = versions.filter(is_current=True).first()
+        if former:
+            _set_current(history, former, is_current=False)
+        baseline.status = BaselineStatus.PUBLISHED
+        baseline.version_number, baseline.is_current = last + 1, True
+        baseline.published_by, baseline.published_at, baseline.publish_notes = actor, history.now, text
+        _save(history, baseline)
+        history.record(
+            baseline,
+            BaselineEventType.PUBLISHED,
+            by=actor,
+            notes=text,
+            version_number=baseline.version_number,
+            superseded_id=str(former.pk) if former else None,
+            superseded_version=former.version_number if former else None,
+        )
+        tell_published(baseline, by=actor)
+    return baseline
+
+
+def roll_back_baseline(baseline_id, *, by, reason, target_id=None):
+    """Take a published version back; `target_id` names the earlier version that becomes current again, if any."""
+    text = incoming.notes(reason, "reason", needed="Say why this version is rolled back.")
+    targets = [] if target_id in (None, "") else _one_identifier(target_id)
+    with _locked(baseline_id, by) as (history, baseline, actor):
+        check_can_roll_back(actor, baseline)
+        target = None
+        if targets:
+            target = Baseline.objects.select_related("protocol").filter(pk__in=targets).first()
+            check_target(target, baseline)
+        was_current = baseline.is_current
+        baseline.status, baseline.is_current, baseline.rollback_of = BaselineStatus.ROLLED_BACK, False, target
+        baseline.rolled_back_by, baseline.rolled_back_at, baseline.rollback_notes = actor, history.now, text
+        _save(history, baseline)
+        history.record(
+            baseline,
+            BaselineEventType.ROLLED_BACK,
+            by=actor,
+            notes=text,
+            version_number=baseline.version_number,
+            was_current=was_current,
+            restored_id=str(target.pk) if target else None,
+            restored_version=target.version_number if target else None,
+        )
+        if target:
+            _restore(history, target, baseline, by=actor, notes=text)
+        tell_rolled_back(baseline, by=actor, restored=target, was_current=was_current)
+    return baseline
+
+
+def resubmit_baseline(baseline_id, *, by, name=None, description=None, labels=None, reviewer_ids=None):
+    """Submit a rejected baseline again; None keeps what stands. Its events keep what it was before."""
+    given = {}
+    if name is not None:
+        given["name"] = incoming.name(name)
+    if description is not None:
+        given["description"] = incoming.description(description)
+    pairs = None if labels is None else incoming.labels(labels)
+    execution_id = Baseline.objects.values_list("execution_id", flat=True).get(pk=baseline_id)
+    with _locked_run(execution_id, by) as (timeline, history, actor):
+        baseline = _fresh(baseline_id, history)
+        check_can_resubmit(actor, baseline)
+        before = _content(baseline)
+        # Who was named before may have left or changed duties since, so they are looked at again.
+        wanted = [person.pk for person in baseline.reviewers.all()] if reviewer_ids is None else reviewer_ids
+        people = incoming.reviewers(wanted, submitter=actor, execution=timeline.execution)
+        for field, value in given.items():
+            setattr(baseline, field, value)
+        _name_reviewers(timeline, baseline, people)
+        if pairs is not None:
+            _write_labels(baseline, pairs)
+        baseline.status = BaselineStatus.SUBMITTED
+        baseline.submitted_at = history.now
+        baseline.reviewed_by = baseline.reviewed_at = None
+        baseline.review_notes = ""
+        _save(history, baseline)
+        after = _content(baseline)
+        changes = {key: {"before": before[key], "after": after[key]} for key in after if before[key] != after[key]}
+        history.record(baseline, BaselineEventType.RESUBMITTED, by=actor, changes=changes)
+        tell_reviewers(baseline, by=actor, again=True)
+    return baseline
+
+
+@contextmanager
+def _locked(baseline_id, by):
+    """The protocol held, the baseline fresh under the lock, and the actor as the database knows them now."""
+    protocol_id = Baseline.objects.values_list("protocol_id", flat=True).get(pk=baseline_id)
+    with locked_protocol(protocol_id) as history:
+        yield history, _fresh(baseline_id, history), User.objects.get(pk=by.pk)
+
+
+@contextmanager
+def _locked_run(execution_id, by):
+    """The run held, because reviewers are admitted to it, then its protocol. Raises Execution.DoesNotExist."""
+    with locked_timeline(execution_id) as timeline, locked_protocol(timeline.execution.protocol_id) as history:
+        yield timeline, history, User.objects.get(pk=by.pk)
+
+
+def _fresh(baseline_id, history):
+    baseline = Baseline.objects.select_related("execution__protocol", *PEOPLE).get(pk=baseline_id)
+    baseline.protocol = history.protocol
+    return baseline
+
+
+def _save(history, baseline):
+    baseline.updated_at = history.now
+    baseline.save()
+
+
+def _set_current(history, baseline, *, is_current):
+    baseline.is_current, baseline.updated_at = is_current, history.now
+    baseline.save(update_fields=["is_current", "updated_at"])
+
+
+def _restore(history, target, baseline, *, by, notes):
+    _set_current(history, target, is_current=True)
+    history.record(
+        target,
+        BaselineEventType.RESTORED,
+        by=by,
+        notes=notes,
+        version_number=target.version_number,
+        rolled_back_id=str(baseline.pk),
+        rolled_back_version=baseline.version_number,
+    )
+
+
+def _name_reviewers(timeline, baseline, people):
+    BaselineReviewer.objects.filter(baseline=baseline).delete()
+    BaselineReviewer.objects.bulk_create(
+        BaselineReviewer(baseline=baseline, user=person, created_at=timeline.now) for person in people
+    )
+    for person in people:
+        admit(timeline, reason="reviewer of a baseline", user=person)
+
+
+def _write_labels(baseline, pairs):
+    BaselineLabel.objects.filter(baseline=baseline).delete()
+    BaselineLabel.objects.bulk_create(BaselineLabel(baseline=baseline, key=key, value=value) for key, value in pairs)
+
+
+def _attach(baseline, evidence):
+    for row in evidence.rows:
+        row.baseline = baseline
+    BaselineEvidence.objects.bulk_create(evidence.rows)
+
+
+def _one_identifier(target_id):
+    try:
+        return identifiers([target_id], "target_version_id")
+    except Invalid as error:
+        raise Invalid.field("target_version_id", error.sentence, "unknown_target") from None
+
+
+def _content(baseline):
+    """What a resubmission may change, as events keep it."""
+    rows = BaselineLabel.objects.filter(baseline=baseline).order_by("id")
+    reviewers = BaselineReviewer.objects.filter(baseline=baseline).select_related("user").order_by("id")
+    return {
+        "name": baseline.name,
+        "description": baseline.description,
+        "labels": _labels_as_json(rows.values_list("key", "value")),
+        "reviewers": _people_as_json(row.user for row in reviewers),
+    }
+
+
+def _labels_as_json(pairs):
+    return [{"key": key, "value": value} for key, value in pairs]
+
+
+def _people_as_json(people):
+    return [{"id": str(person.pk), "name": person.printed_name} for person in people]
+
+
+def _evidence_as_json(row):
+    return {
+        "kind": str(row.kind),
+        "id": str(row.reference_id),
+        "label": row.label,
+        "snapshot_digest": sha256_text(row.snapshot_text),
+    }
