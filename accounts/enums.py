@@ -27,6 +27,7 @@ class AccountAction(models.TextChoices):
     SIGNED_OUT = "account.signed_out", "Signed out"
     SIGN_IN_FAILED = "account.sign_in_failed", "Sign-in failed"
     SIGNATURE_PASSWORD_FAILED = "account.signature_password_failed", "Wrong password when asked again"
+    SECOND_FACTOR_FAILED = "account.second_factor_failed", "Wrong code of the second factor"
     LOCKED = "account.locked", "Locked after wrong passwords"
     UNLOCKED = "account.unlocked", "Unlocked"
     USER_CREATED = "user.created", "User created"
@@ -48,6 +49,7 @@ class AccountAction(models.TextChoices):
     SECOND_FACTOR_SET = "second_factor.set", "Second factor enrolled"
     SECOND_FACTOR_REMOVED = "second_factor.removed", "Second factor removed"
     RECOVERY_CODES_MADE = "second_factor.recovery_codes", "Recovery codes made"
+    RECOVERY_CODE_USED = "second_factor.recovery_code_used", "Recovery code used"
     NOTIFICATIONS_CHOSEN = "notifications.chosen", "Notification choices changed"
     WEBHOOK_CREATED = "webhook.created", "Webhook registered"
     WEBHOOK_CHANGED = "webhook.changed", "Webhook changed"
@@ -69,7 +71,8 @@ PAYLOAD_KEYS = {
     AccountAction.ABSENCE_SET: {"absence_id", "starts_at", "ends_at", "stand_in", "role", "team_id", "note"},
     AccountAction.ABSENCE_CANCELLED: {"absence_id", "starts_at", "ends_at"},
     AccountAction.SECOND_FACTOR_SET: {"method"},
-    AccountAction.SECOND_FACTOR_REMOVED: {"method"},
+    AccountAction.SECOND_FACTOR_REMOVED: {"method", "reason"},
+    AccountAction.RECOVERY_CODE_USED: {"left"},
     AccountAction.NOTIFICATIONS_CHOSEN: {"changes"},
     AccountAction.WEBHOOK_CREATED: {"webhook_id", "name", "url", "kinds", "team_id"},
     AccountAction.WEBHOOK_CHANGED: {"webhook_id", "changes"},

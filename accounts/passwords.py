@@ -1,49 +1,66 @@
-"""Checks a password, always counted, always before any transaction (hashing takes 0.2 s)."""
+"""Checks a password and, where enrolled, a code; always counted, always before any transaction (hashing takes 0.2 s).
+
+The password comes first: a wrong one says nothing about the code. Where a second factor is enrolled the password
+alone never clears the count, or it would buy new tries at the code.
+"""
 
 from dataclasses import dataclass
 from datetime import datetime
 
 from django.conf import settings
-from django.core.cache import cache
-from django.db import transaction
 from django.utils import timezone
 
-from accounts import lockout
+from accounts import lockout, second_factor
 from accounts.enums import AccountAction
-from accounts.events import record_account_event
+from accounts.guesses import Guess
 from accounts.models import User
-from accounts.notify import notify, operators
 from ledger.errors import NotAllowed
 
 PASSWORD_LENGTH = 1024
-TELL_AGAIN_SECONDS = 60 * 60
 
 
 @dataclass(frozen=True)
 class Authentication:
-    """How and when a signer proved who they are; part of the signed statement."""
+    """How and when a signer proved who they are; part of the signed statement.
+
+    `method` is `password`, `password+totp`, `password+recovery_code`, or `session` where the deployment says so.
+    """
 
     method: str
     at: datetime
 
 
-def check_sign_in(email, password, *, request_meta):
-    """The active user with this e-mail address and password.
+def check_sign_in(email, password, *, request_meta, code=""):
+    """The active user with this e-mail address and password and, where enrolled, this code.
 
-    Raises NotAllowed `wrong_credentials` (alike for unknown, wrong and deactivated) or TooMany `locked_out`.
+    Raises NotAllowed `wrong_credentials` (alike for unknown, wrong and deactivated), `second_factor_required`,
+    `wrong_code`, or TooMany `locked_out`.
     """
-    user = _user_with(email)
-    counter = lockout.account_counter(lockout.SIGN_IN, email)
-    if _verified(user, password, counter, lockout.SIGN_IN, request_meta):
-        return user
-    raise NotAllowed("The e-mail address or the password is wrong.", code="wrong_credentials")
+    user, guess = _right_password(email, password, request_meta)
+    _check_code(user, code, guess)
+    return user
 
 
-def check_password_again(user, password, *, request_meta):
+def check_first_step(email, password, *, request_meta):
+    """`(user, complete)`: complete where the password is all that is needed. Raises as `check_sign_in`."""
+    user, guess = _right_password(email, password, request_meta)
+    return user, _password_suffices(user, guess)
+
+
+def check_second_step(user, code, *, request_meta):
+    """The code of a person whose password was right a moment ago; counted together with wrong passwords.
+
+    Raises NotAllowed `second_factor_required`, `wrong_code`, TooMany `locked_out`.
+    """
+    _check_code(user, code, Guess(lockout.SIGN_IN, user.email, user=user, request_meta=request_meta))
+
+
+def check_password_again(user, password, *, request_meta, code=""):
     """Proof that the signed-in person is still the one at the keyboard (21 CFR 11.200(a)).
 
-    Answers an Authentication. Raises NotAllowed `wrong_password` or `password_change_required`, TooMany `locked_out`.
-    Call it before any transaction.
+    Answers an Authentication. Raises NotAllowed `wrong_password`, `password_change_required`, where a second factor
+    is enrolled `second_factor_required` and `wrong_code`, where one must be `second_factor_not_enrolled`;
+    TooMany `locked_out`. Call it before any transaction.
     """
     fresh = User.objects.active().filter(pk=user.pk).first()
     if fresh is None:
@@ -55,21 +72,74 @@ def check_password_again(user, password, *, request_meta):
         )
     if not settings.SIGNATURE_REAUTHENTICATION:
         return Authentication(method="session", at=timezone.now())
-    check_own_password(fresh, password, request_meta=request_meta)
-    return Authentication(method="password", at=timezone.now())
+    if settings.SECOND_FACTOR_REQUIRED_TO_SIGN and not second_factor.is_enrolled(fresh):
+        raise NotAllowed(
+            "Here everybody signs with a second factor. Set yours up first: Your account, Second factor.",
+            code="second_factor_not_enrolled",
+        )
+    method = check_own_password_and_code(fresh, password, code, request_meta=request_meta)
+    return Authentication(method=method, at=timezone.now())
 
 
 def check_own_password(user, password, *, request_meta):
-    """Like `check_password_again`, whatever the deployment's rules and also while a change is due."""
-    counter = lockout.account_counter(lockout.SIGN, user.pk)
-    if not _verified(user, password, counter, lockout.SIGN, request_meta):
-        raise NotAllowed("The password is wrong.", code="wrong_password")
+    """The password alone, whatever the deployment's rules and also while a change is due."""
+    _password_suffices(user, _right_own_password(user, password, request_meta))
+
+
+def check_own_password_and_code(user, password, code, *, request_meta):
+    """Password and, where enrolled, code; answers the method. Raises as `check_password_again`."""
+    return _check_code(user, code, _right_own_password(user, password, request_meta))
 
 
 def unlock(user):
-    """Forget the wrong passwords of an account."""
+    """Forget the wrong passwords and codes of an account."""
     lockout.account_counter(lockout.SIGN_IN, user.email).clear()
     lockout.account_counter(lockout.SIGN, user.pk).clear()
+
+
+def _right_password(email, password, request_meta):
+    user = _user_with(email)
+    guess = Guess(lockout.SIGN_IN, email, user=user, request_meta=request_meta)
+    if not _matches(user, password):
+        guess.was_wrong(AccountAction.SIGN_IN_FAILED)
+        raise NotAllowed("The e-mail address or the password is wrong.", code="wrong_credentials")
+    return user, guess
+
+
+def _right_own_password(user, password, request_meta):
+    guess = Guess(lockout.SIGN, user.pk, user=user, request_meta=request_meta)
+    if not _matches(user, password):
+        guess.was_wrong(AccountAction.SIGNATURE_PASSWORD_FAILED)
+        raise NotAllowed("The password is wrong.", code="wrong_password")
+    return guess
+
+
+def _password_suffices(user, guess):
+    suffices = not second_factor.is_enrolled(user)
+    (guess.was_right if suffices else guess.is_unfinished)()
+    return suffices
+
+
+def _check_code(user, code, guess):
+    if not second_factor.is_enrolled(user):
+        guess.was_right()
+        return "password"
+    if code is None or code == "":
+        guess.is_unfinished()
+        raise NotAllowed("Give the six-digit code of your authenticator app too.", code="second_factor_required")
+    try:
+        kind = second_factor.take_code(user, code, now=timezone.now())
+    except NotAllowed:
+        guess.is_unfinished()
+        raise
+    if kind is None:
+        guess.was_wrong(AccountAction.SECOND_FACTOR_FAILED)
+        raise NotAllowed(
+            "The code is wrong, or it was used already. Wait until your authenticator app shows the next one.",
+            code="wrong_code",
+        )
+    guess.was_right()
+    return f"password+{kind}"
 
 
 def _user_with(email):
@@ -78,23 +148,6 @@ def _user_with(email):
     if not email.isprintable() or not 0 < len(email) <= 254:
         return None
     return User.objects.active().filter(email=email).first()
-
-
-def _verified(user, password, counter, purpose, request_meta):
-    now, address = timezone.now(), lockout.client_address(request_meta)
-    of_address = lockout.address_counter(purpose, address)
-    place = of_address.claim(now)
-    try:
-        counter.claim(now)
-    except BaseException:
-        cache.delete(place)
-        raise
-    if _matches(user, password):
-        counter.clear()
-        cache.delete(place)
-        return True
-    _record_failure(user, counter, purpose, address)
-    return False
 
 
 def _matches(user, password):
@@ -113,15 +166,3 @@ def _could_be_password(text):
     except UnicodeEncodeError:  # a lone surrogate
         return False
     return True
-
-
-def _record_failure(user, counter, purpose, address):
-    locked = counter.is_full()
-    action = AccountAction.SIGN_IN_FAILED if purpose == lockout.SIGN_IN else AccountAction.SIGNATURE_PASSWORD_FAILED
-    tell = locked and user is not None and cache.add(f"told:{counter.name}", 1, TELL_AGAIN_SECONDS)
-    with transaction.atomic():
-        record_account_event(action, by=user, about=user, address=address)
-        if tell:
-            record_account_event(AccountAction.LOCKED, by=User.objects.system(), about=user, address=address)
-            title = f"{user.printed_name} is locked out after {counter.limit} wrong passwords"
-            notify([user, *operators()], kind=AccountAction.LOCKED, title=title, url="/account/notifications/")

@@ -32,6 +32,9 @@ TRUSTED_PROXIES = given.whole("TRUSTED_PROXIES", 0, least=0, most=10)
 # --- Rules of the house ---------------------------------------------------------------------------------------------
 SEPARATION_OF_DUTIES = given.flag("SEPARATION_OF_DUTIES", default=True)
 SIGNATURE_REAUTHENTICATION = given.flag("SIGNATURE_REAUTHENTICATION", default=True)
+SECOND_FACTOR_REQUIRED_TO_SIGN = given.flag("SECOND_FACTOR_REQUIRED_TO_SIGN", default=False)
+if SECOND_FACTOR_REQUIRED_TO_SIGN and not SIGNATURE_REAUTHENTICATION:
+    given.refuse("SECOND_FACTOR_REQUIRED_TO_SIGN needs SIGNATURE_REAUTHENTICATION to be on.")
 RETENTION_DAYS = given.whole("RETENTION_DAYS", 3650, least=1, most=36500)
 UPLOAD_MAX_BYTES = given.whole("UPLOAD_MAX_BYTES", 1024**3, least=1, most=1024**5)
 PACKAGING_MAX_ATTEMPTS = given.whole("PACKAGING_MAX_ATTEMPTS", 5, least=1, most=100)
@@ -73,6 +76,7 @@ INSTALLED_APPS = [
     "drf_standardized_errors",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
     "django_htmx",
     "django_q",
     "django_structlog",
@@ -187,6 +191,7 @@ ACCOUNT_SESSION_REMEMBER = False
 ACCOUNT_EMAIL_SUBJECT_PREFIX = "[BioLabs] "
 ACCOUNT_RATE_LIMITS = {"login_failed": "5/5m/key,20/5m/ip", "login": "60/m/ip"}
 ALLAUTH_TRUSTED_PROXY_COUNT = TRUSTED_PROXIES
+MFA_ADAPTER = "accounts.second_factor.Adapter"
 
 # --- API ------------------------------------------------------------------------------------------------------------
 REST_FRAMEWORK = {
