@@ -3,7 +3,8 @@
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, Q
 
-from accounts.models import Membership, RoleGrant, Team, User
+from accounts.models import Membership, Notification, NotificationChoice, RoleGrant, Team, User
+from accounts.notification_kinds import KINDS
 from portal.text import one_line
 
 
@@ -35,3 +36,14 @@ def people_matching(viewer, text, *, role=None, team_id=None, now):
 
 def unread_count(user):
     return user.notifications.unread().count()
+
+
+def emails_due(now):
+    """Notifications that wait to be sent by e-mail and whose time has come."""
+    return Notification.objects.filter(email_due_at__lte=now, emailed_at__isnull=True)
+
+
+def email_choices(user):
+    """How each kind goes to this person by e-mail."""
+    chosen = dict(NotificationChoice.objects.filter(user=user).values_list("kind", "email"))
+    return {code: chosen.get(code, kind.email) for code, kind in KINDS.items()}

@@ -4,12 +4,14 @@ from datetime import timedelta
 
 from django.contrib.auth.models import Group
 from django.db import transaction
+from django.db.models import Case, F, When
 from django.utils import timezone
 
 from accounts import passwords
 from accounts.enums import AccountAction, MembershipRole, TokenScope
 from accounts.events import record_account_event
 from accounts.models import SYSTEM_EMAIL, ApiToken, Membership, Notification, RoleGrant, Team, User
+from accounts.notification_kinds import MUST_BE_MAILED
 from accounts.notify import notify
 from accounts.policies import check_can_manage_team, check_is_administrator, check_is_oneself
 from accounts.validation import check_new_password, cleaned, one_clean_line, saved_or_taken
@@ -379,7 +381,9 @@ def mark_notifications_read(*, by, notification_ids=None):
     mine = Notification.objects.visible_to(by).unread()
     if notification_ids is not None:
         mine = mine.filter(pk__in=notification_ids)
-    return mine.update(read_at=timezone.now())
+    # What was read here needs no e-mail; what guards the account is sent all the same.
+    due = Case(When(kind__in=MUST_BE_MAILED, then=F("email_due_at")), default=None)
+    return mine.update(read_at=timezone.now(), email_due_at=due)
 
 
 # --- Shared ---------------------------------------------------------------------------------------------------------

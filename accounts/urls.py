@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import absence_views, views
+from accounts import absence_views, notification_views, views
 
 urlpatterns = [
     path("sign-in/", views.sign_in, name="sign_in"),
@@ -11,6 +11,7 @@ urlpatterns = [
     path("account/tokens/revoke-all/", views.tokens_revoke_all, name="tokens_revoke_all"),
     path("account/tokens/<slug:token_key>/revoke/", views.token_revoke, name="token_revoke"),
     path("account/notifications/", views.notifications, name="notifications"),
+    path("account/notifications/choices/", notification_views.notification_choices, name="notification_choices"),
     path("account/notifications/read/", views.notifications_read, name="notifications_read"),
     path("account/notifications/<uuid:pk>/read/", views.notifications_read, name="notification_read"),
     path("account/absences/", absence_views.absences, name="absences"),

@@ -1,0 +1,116 @@
+"""What people choose to get by e-mail, and the states of one e-mail: waiting, claimed, sent, given up.
+
+A claim moves `email_due_at` to the end of a lease, and that moment is its fence: two workers never hold the same row,
+and the rows of a killed worker are due again when the lease is over.
+"""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.utils import timezone
+
+from accounts.enums import AccountAction, EmailWhen
+from accounts.events import record_account_event
+from accounts.models import Notification, NotificationChoice, User
+from accounts.notification_kinds import KINDS
+from accounts.policies import check_is_oneself
+from accounts.queries import email_choices, emails_due
+from ledger.errors import Invalid
+
+LEASE = timedelta(minutes=5)
+BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480))
+ATTEMPTS = len(BACK_OFF) + 1
+
+
+def choose_notifications(user, *, by, choices):
+    """Set how kinds go by e-mail, `{kind: at_once|digest|off}`; answers what changed. Kinds left out stay.
+
+    Raises NotAllowed for somebody else's choices, Invalid for an unknown kind or a way it does not go.
+    """
+    check_is_oneself(by, user)
+    for code, when in choices.items():
+        _check_choice(code, when)
+    with transaction.atomic():
+        User.objects.select_for_update().get(pk=user.pk)
+        before = email_choices(user)
+        changes = {
+            str(code): {"from": str(before[code]), "to": str(when)}
+            for code, when in choices.items()
+            if before[code] != when
+        }
+        if not changes:
+            return {}
+        NotificationChoice.objects.bulk_create(
+            [NotificationChoice(user=user, kind=code, email=change["to"]) for code, change in changes.items()],
+            update_conflicts=True,
+            unique_fields=["user", "kind"],
+            update_fields=["email"],
+        )
+        off = [code for code, change in changes.items() if change["to"] == EmailWhen.OFF]
+        Notification.objects.filter(user=user, kind__in=off, emailed_at__isnull=True).update(email_due_at=None)
+        record_account_event(AccountAction.NOTIFICATIONS_CHOSEN, by=by, about=user, changes=changes)
+    return changes
+
+
+def _check_choice(code, when):
+    kind = KINDS.get(code)
+    if kind is None:
+        raise Invalid.field(code, "There is no such kind of notification.", code="unknown_kind")
+    if when not in kind.options:
+        words = ", ".join(kind.options)
+        raise Invalid.field(code, f"“{kind.words}” goes by e-mail in one of these ways: {words}.", code="choice")
+
+
+# --- One e-mail -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class EmailClaim:
+    """The waiting notifications of one person, ours until the lease is over."""
+
+    user: User
+    notifications: tuple
+    until: datetime
+
+    def rows(self):
+        """Those that are still claimed by us."""
+        return Notification.objects.filter(
+            pk__in=[each.pk for each in self.notifications], email_due_at=self.until, emailed_at__isnull=True
+        )
+
+
+def claim_emails(user_id, *, now):
+    """Claim all that waits for one person, counting the attempt; None when there is nothing to send."""
+    with transaction.atomic():
+        # Locked, then looked at again: on PostgreSQL a second worker waits here and finds them no longer due.
+        waiting = list(emails_due(now).filter(user_id=user_id).select_for_update().order_by("created_at", "pk"))
+        rows = Notification.objects.filter(pk__in=[each.pk for each in waiting])
+        rows.filter(email_attempts__gte=ATTEMPTS).update(email_due_at=None)
+        ours = tuple(each for each in waiting if each.email_attempts < ATTEMPTS)
+        user = User.objects.active().filter(pk=user_id).first()
+        if user is None:
+            rows.update(email_due_at=None)
+        if user is None or not ours:
+            return None
+        claim = EmailClaim(user, ours, now + LEASE)
+        rows.filter(email_attempts__lt=ATTEMPTS).update(
+            email_due_at=claim.until, email_attempts=F("email_attempts") + 1
+        )
+    return claim
+
+
+def note_emails_sent(claim):
+    """The server has taken the message; true also for a worker that came back after its lease."""
+    pks = [each.pk for each in claim.notifications]
+    Notification.objects.filter(pk__in=pks, emailed_at__isnull=True).update(emailed_at=timezone.now())
+
+
+def give_emails_back(claim, *, now):
+    """Sending failed: try again later, or give up after the limit. Answers how many were given up."""
+    with transaction.atomic():
+        attempts = max(each.email_attempts for each in claim.notifications) + 1
+        given_up = claim.rows().filter(email_attempts__gte=ATTEMPTS).update(email_due_at=None)
+        claim.rows().update(email_due_at=now + BACK_OFF[min(attempts, len(BACK_OFF)) - 1])
+    return given_up
