@@ -4,7 +4,7 @@ from django.urls import NoReverseMatch, reverse
 
 from accounts.notify import notify
 from approvals.enums import LadderStatus
-from approvals.policies import who_can_sign
+from approvals.policies import told_at, who_can_sign, who_instead
 
 PAGES = {"narrative_export": "export"}
 
@@ -38,6 +38,53 @@ def tell_delegate(stage, *, by, notes):
         body=f"{by.printed_name} asks you to sign stage {stage.sequence_index}, {stage.name}. {notes}".strip(),
         url=subject_url(stage.ladder),
     )
+
+
+def tell_claim_taken(stage, before, *, by):
+    """Who had claimed the stage, when somebody else took it over or released it."""
+    notify(
+        [before],
+        kind="stage_claimed",
+        title=f"No longer claimed by you: {stage.ladder.title}, {stage.name}",
+        body=f"{by.printed_name} {'took it over' if stage.claimed_by_id else 'released it'}.",
+        url=subject_url(stage.ladder),
+    )
+
+
+def tell_reminder(stage, *, now):
+    notify(
+        who_can_sign(stage, now=now),
+        kind="stage_reminder",
+        title=f"Due soon: {stage.ladder.title}, {stage.name}",
+        body=f"Stage {stage.sequence_index}, {stage.name}, is due on {told_at(stage.due_at)}.",
+        url=subject_url(stage.ladder),
+    )
+
+
+def tell_overdue(stage, *, now):
+    """Who can sign, and who requested it."""
+    notify(
+        [*who_can_sign(stage, now=now), stage.ladder.requested_by],
+        kind="stage_overdue",
+        title=f"Overdue: {stage.ladder.title}, {stage.name}",
+        body=_overdue(stage, now),
+        url=subject_url(stage.ladder),
+    )
+
+
+def tell_escalated(stage, people, *, reason, now):
+    notify(
+        people,
+        kind="stage_escalated",
+        title=f"Escalated: {stage.ladder.title}, {stage.name}",
+        body=f"{_overdue(stage, now)} {reason}",
+        url=subject_url(stage.ladder),
+    )
+
+
+def _overdue(stage, now):
+    was = f"Stage {stage.sequence_index}, {stage.name}, was due on {told_at(stage.due_at)}."
+    return f"{was} {who_instead(stage, now=now)}"
 
 
 def tell_outcome(ladder, *, by, notes=""):
