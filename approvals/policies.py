@@ -1,32 +1,43 @@
-"""Who may sign, delegate and reset (api.md, "Rules of the ladder"): `check_…` raises a sentence, the rest follows."""
+"""Who may sign, claim and reset (api.md, "Rules of the ladder"): `check_…` raises a sentence, the rest follows.
 
-from datetime import UTC
+Four eyes are in `approvals.duties`, stand-ins in `approvals.absences`, delegation in `approvals.delegation`.
+"""
 
-from django.conf import settings
-from django.db.models import Exists, OuterRef
+from django.db.models import Q
 
 from accounts.models import User
-from accounts.roles import check_holds_role, holds_role
+from accounts.roles import check_holds_role
+from approvals.absences import absence_covering, absences_at, present, span, stand_ins
+from approvals.duties import DECIDED, DECISIONS, check_duties, free_of_duties, place, principal_fault, told_at
 from approvals.enums import ActionType, LadderStatus, StageStatus
-from approvals.models import ApprovalAction
-from ledger.errors import Invalid, NotAllowed, Refusal, TransitionDenied
+from ledger.canonical import rfc3339
+from ledger.errors import NotAllowed, Refusal, TransitionDenied
 
-DECIDED = (StageStatus.APPROVED, StageStatus.REJECTED)
-DECISIONS = (ActionType.APPROVED, ActionType.REJECTED)
-UNDECIDED = (StageStatus.PENDING, StageStatus.IN_PROGRESS)
 NAMES_SHOWN = 3
 
 
 def check_can_sign(user, stage, *, now):
     """Whether this person may decide this stage at this moment.
 
-    Raises TransitionDenied when the stage is not in progress, NotAllowed when somebody else has to sign.
+    Raises TransitionDenied when the stage is not in progress or somebody else claimed it, NotAllowed when somebody
+    else has to sign.
     """
+    check_eligible(user, stage, now=now)
+    if stage.claimed_by_id not in (None, user.pk):
+        raise TransitionDenied(
+            f"{stage.claimed_by.printed_name} claimed this stage on {told_at(stage.claimed_at)}. "
+            "Take it over, then you can sign.",
+            code="claimed",
+        )
+
+
+def check_eligible(user, stage, *, now):
+    """As `check_can_sign`, whoever claimed the stage."""
     check_in_progress(stage)
     check_account(user)
     try:
-        _check_duties(user, stage)
-        _check_named(user, stage)
+        check_duties(user, stage)
+        _check_named(user, stage, now)
         check_holds_role(user, stage.required_role, team_of(stage), now=now)
     except NotAllowed as refusal:
         raise NotAllowed(f"{refusal.sentence} {who_instead(stage, now=now)}", code=refusal.code) from None
@@ -46,88 +57,77 @@ def who_can_sign(stage, *, now):
     people = User.objects.holding(stage.required_role, team_of(stage), now).filter(must_change_password=False)
     named = {stage.assignee_id, stage.delegated_to_id} - {None}
     if named:
-        people = people.filter(pk__in=named)
-    if settings.SEPARATION_OF_DUTIES:
-        people = people.exclude(pk=stage.ladder.requested_by_id).exclude(pk__in=_signers_of_other_stages(stage))
-    return people
+        people = people.filter(Q(pk__in=named) | Q(pk__in=stand_ins(stage, now=now)))
+    return free_of_duties(people, stage)
 
 
-def acting_as(user, stage):
+def starving(stage, *, now):
+    """A sentence when nobody who could sign the stage is there to do it, else None."""
+    people = who_can_sign(stage, now=now)
+    if present(people, stage, now=now).exists():
+        return None
+    named = [each for each in (stage.delegated_to, stage.assignee) if each]
+    if gone := [each for each in named if not each.is_active]:
+        return f"Nobody can sign it: {gone[0].printed_name} is deactivated. An administrator can delegate it."
+    away = absences_at(stage, people, now=now)
+    if not away:
+        return f"Nobody can sign it: nobody free to do so holds the role {stage.required_role} here."
+    return f"Nobody who can sign it is there: {away[0].user.printed_name} is back on {told_at(away[0].ends_at)}."
+
+
+def acting_as(user, stage, *, now):
     """In which capacity a person signs a stage, and for whom they stand in, as the statement says it."""
     if user.pk == stage.assignee_id:
         return {"capacity": "assignee", "of": None}
     if user.pk == stage.delegated_to_id:
-        return {"capacity": "delegate", "of": person(stage.assignee or _delegator(stage))}
+        return {"capacity": "delegate", "of": person(stage.assignee or delegator(stage))}
+    absence = absence_covering(user, stage, now=now)
+    if absence:
+        lasting = {
+            "id": str(absence.pk),
+            "from": rfc3339(absence.starts_at),
+            "until": rfc3339(absence.ends_at),
+            "words": span(absence),
+        }
+        return {"capacity": "stand_in", "of": person(absence.user), "absence": lasting}
     return {"capacity": "role_holder", "of": None}
 
 
-def check_can_delegate(user, stage, *, now):
-    """Its assignee, a holder of its role where nobody is named, who delegated it before, or an administrator.
+def check_can_claim(user, stage, *, now):
+    """A stage in progress that names nobody may be claimed, or taken over, by whoever could sign it."""
+    check_eligible(user, stage, now=now)
+    if {stage.assignee_id, stage.delegated_to_id} != {None}:
+        raise TransitionDenied("This stage names who signs it; there is nothing to claim.", code="not_a_group_stage")
+    if stage.claimed_by_id == user.pk:
+        raise TransitionDenied("You claimed this stage already.", code="claimed_already")
 
-    A delegate does not delegate on, and the requester does not choose who signs.
-    """
-    check_undecided(stage)
-    check_account(user)
-    if settings.SEPARATION_OF_DUTIES and user.pk == stage.ladder.requested_by_id:
-        raise NotAllowed("You requested this, so you do not choose who signs it.", code="own_request")
-    if user.is_admin or user.pk == stage.assignee_id:
-        return
-    if stage.delegated_to_id == user.pk:
+
+def why_not_claim(user, stage, *, now):
+    return _sentence(check_can_claim, user, stage, now=now)
+
+
+def check_can_release(user, stage):
+    """Who claimed a stage gives it back; an administrator may do it for them."""
+    if stage.claimed_by_id is None:
+        raise TransitionDenied("Nobody claimed this stage.", code="not_claimed")
+    if not user.is_active:
+        raise NotAllowed("Your account is deactivated.", code="inactive")
+    if user.pk != stage.claimed_by_id and not user.is_admin:
         raise NotAllowed(
-            "This stage was delegated to you; a delegate does not delegate on. Its assignee or an administrator can.",
-            code="delegation_chain",
+            f"{stage.claimed_by.printed_name} claimed this stage and can release it; you can take it over instead.",
+            code="not_yours",
         )
-    if stage.assignee_id is None and stage.delegated_to_id is None:
-        _check_duties(user, stage)
-        check_holds_role(user, stage.required_role, team_of(stage), now=now)
-        return
-    delegator = _delegator(stage)
-    if stage.assignee_id is None and delegator and delegator.pk == user.pk:
-        return
-    raise NotAllowed("Only its assignee or an administrator delegates this stage.", code="not_yours")
 
 
-def why_not_delegate(user, stage, *, now):
-    return _sentence(check_can_delegate, user, stage, now=now)
-
-
-def check_delegate(delegate, stage, *, by, now):
-    """Whether this person can stand in: another active holder of the role who may sign. Raises Invalid."""
-
-    def refuse(sentence, code):
-        raise Invalid.field("delegate_id", sentence, code)
-
-    if delegate is None:
-        refuse("There is no such person.", "unknown")
-    if delegate.pk == by.pk:
-        refuse("Nobody delegates to themselves. Choose another person.", "self")
-    if delegate.pk == stage.assignee_id:
-        refuse(f"{delegate.printed_name} is the stage's assignee already.", "assignee")
-    if not delegate.is_active:
-        refuse(f"{delegate.printed_name} is deactivated. Choose another person.", "inactive")
-    if not holds_role(delegate, stage.required_role, team_of(stage), now=now):
-        refuse(f"{delegate.printed_name} does not hold the role {stage.required_role} here.", "role_missing")
-    if settings.SEPARATION_OF_DUTIES:
-        if delegate.pk == stage.ladder.requested_by_id:
-            refuse(f"{delegate.printed_name} requested this and cannot sign it.", "own_request")
-        if delegate.pk in set(_signers_of_other_stages(stage)):
-            refuse(f"{delegate.printed_name} signed another stage of this ladder.", "already_signed")
-
-
-def who_can_stand_in(stage, *, by, now):
-    """The people `by` may delegate this stage to, as a queryset."""
-    people = User.objects.holding(stage.required_role, team_of(stage), now)
-    people = people.exclude(pk__in={by.pk, stage.assignee_id, stage.delegated_to_id} - {None})
-    if settings.SEPARATION_OF_DUTIES:
-        people = people.exclude(pk=stage.ladder.requested_by_id).exclude(pk__in=_signers_of_other_stages(stage))
-    return people
+def why_not_release(user, stage):
+    return _sentence(check_can_release, user, stage)
 
 
 def check_can_reset(user, stage, *, artifact_ready=False):
     """A rejected stage: the requester or an administrator. An approved one: an administrator. Never once packaged."""
     if stage.status not in DECIDED:
         raise TransitionDenied(
-            f"{_opening(_place(stage))} has no decision that could be reset.", code="stage_not_decided"
+            f"{_opening(place(stage))} has no decision that could be reset.", code="stage_not_decided"
         )
     if artifact_ready:
         raise TransitionDenied("The dossier is ready; what it proves is not reopened.", code="artifact_ready")
@@ -153,7 +153,7 @@ def check_in_progress(stage):
         return
     check_undecided(stage)
     raise TransitionDenied(
-        f"{_opening(_place(stage))} has not started; it waits for the stages before it.",
+        f"{_opening(place(stage))} has not started; it waits for the stages before it.",
         code="stage_not_in_progress",
     )
 
@@ -164,7 +164,7 @@ def check_undecided(stage):
         raise TransitionDenied(_already(stage, "this stage"), code="stage_already_decided")
     if stage.status == StageStatus.RESET or stage.ladder.status != LadderStatus.PENDING:
         rejected = stage.ladder.stages.filter(status=StageStatus.REJECTED).first()
-        told = _already(rejected, _place(rejected)) if rejected else "This ladder is closed."
+        told = _already(rejected, place(rejected)) if rejected else "This ladder is closed."
         raise TransitionDenied(f"{told} The ladder ended there.", code="ladder_closed")
 
 
@@ -181,14 +181,6 @@ def decision_of(stage):
     if stage.status not in DECIDED:
         return None
     return stage.actions.filter(action_type__in=DECISIONS).order_by("-cycle").first()
-
-
-def decisions_in_force():
-    """Decisions that no reset has superseded, as a queryset over all ladders."""
-    later = ApprovalAction.objects.filter(
-        stage=OuterRef("stage"), action_type__in=DECISIONS, cycle__gt=OuterRef("cycle")
-    )
-    return ApprovalAction.objects.filter(action_type__in=DECISIONS, stage__status__in=DECIDED).exclude(Exists(later))
 
 
 def is_overdue(stage, *, now):
@@ -211,46 +203,23 @@ def who_instead(stage, *, now):
     return f"{' or '.join(names)} can sign it."
 
 
-def told_at(moment):
-    """A moment as refusals name it."""
-    moment = moment.astimezone(UTC)
-    return f"{moment.day} {moment:%b %Y, %H:%M} UTC"
-
-
 def person(user):
     """A person in payloads and statements, with the printed name of this moment."""
     return {"id": str(user.pk), "name": user.printed_name} if user else None
 
 
-def _check_duties(user, stage):
-    if not settings.SEPARATION_OF_DUTIES:
-        return
-    if user.pk == stage.ladder.requested_by_id:
-        raise NotAllowed("You requested this, so you cannot sign it.", code="own_request")
-    signed = _decisions_on_other_stages(stage).filter(actor=user).select_related("stage").first()
-    if signed:
-        raise NotAllowed(
-            f"You signed {_place(signed.stage)} on {told_at(signed.created_at)}; "
-            "nobody signs two stages of one ladder.",
-            code="already_signed",
-        )
-
-
-def _check_named(user, stage):
+def _check_named(user, stage, now):
     named = {stage.assignee_id, stage.delegated_to_id} - {None}
-    if named and user.pk not in named:
+    if not named or user.pk in named:
+        return
+    if absence_covering(user, stage, now=now) is None:
         raise NotAllowed("This stage is assigned to somebody else.", code="not_yours")
+    if fault := principal_fault(stage.assignee, stage):
+        code, words = fault
+        raise NotAllowed(f"{words}, so nobody stands in for them here.", code=code)
 
 
-def _decisions_on_other_stages(stage):
-    return decisions_in_force().filter(stage__ladder=stage.ladder_id).exclude(stage=stage.pk)
-
-
-def _signers_of_other_stages(stage):
-    return _decisions_on_other_stages(stage).values_list("actor_id", flat=True)
-
-
-def _delegator(stage):
+def delegator(stage):
     """Who delegated the stage last, or None (its blueprint named the delegate)."""
     if stage.delegated_to_id is None:
         return None
@@ -266,10 +235,6 @@ def _delegator(stage):
 def _already(stage, place):
     decision = decision_of(stage)
     return f"{decision.actor_name} already {decision.action_type} {place} on {told_at(decision.created_at)}."
-
-
-def _place(stage):
-    return f"stage {stage.sequence_index}, {stage.name},"
 
 
 def _opening(words):

@@ -1,31 +1,31 @@
 """Reads of ladders and stages shared by pages, API and My work."""
 
-from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Prefetch, Q
 
 from accounts.models import RoleGrant
+from approvals.absences import principal_clear, stands_in
+from approvals.duties import stages_free_for
 from approvals.enums import LadderStatus, StageStatus
 from approvals.models import ApprovalAction, ApprovalStage
-from approvals.policies import decisions_in_force
 
 
 def stages_to_sign(user, *, now):
-    """Stages in progress this person may sign now: assigned, delegated, or open to a role they hold.
+    """Stages in progress this person may sign now: assigned, delegated, as a stand-in, or open to a role they hold.
 
-    Without ladders they requested or (the decision still in force) signed already. Soonest deadline first.
+    Without ladders they requested or (the decision still in force) signed already; with stages somebody else claimed,
+    which can be taken over. Soonest deadline first.
     """
     grants = RoleGrant.objects.in_force(now).filter(user=user, role=OuterRef("required_role"))
     holds_role = Exists(grants.filter(Q(team__isnull=True) | Q(team=OuterRef("ladder__execution__protocol__team"))))
     named = Q(assignee=user) | Q(delegated_to=user) | Q(assignee__isnull=True, delegated_to__isnull=True)
+    named |= Q(stands_in(user, now=now)) & principal_clear()
     stages = ApprovalStage.objects.filter(status=StageStatus.IN_PROGRESS, ladder__status=LadderStatus.PENDING)
     if not user.is_active:
         return stages.none()
-    if settings.SEPARATION_OF_DUTIES:
-        signed = decisions_in_force().filter(stage__ladder=OuterRef("ladder"), actor=user)
-        stages = stages.exclude(ladder__requested_by=user).exclude(Exists(signed))
     return (
-        stages.filter(named, holds_role)
-        .select_related("ladder__execution__protocol", "ladder__requested_by", "assignee", "delegated_to")
+        stages_free_for(user, stages)
+        .filter(named, holds_role)
+        .select_related("ladder__execution__protocol", "ladder__requested_by", "assignee", "delegated_to", "claimed_by")
         .order_by(F("due_at").asc(nulls_last=True), "started_at", "id")
     )
 
@@ -33,7 +33,7 @@ def stages_to_sign(user, *, now):
 def ladder_stages(ladder):
     """A ladder's stages in order with people, actions and signatures; three queries. Each has `ladder` set."""
     stages = list(
-        ladder.stages.select_related("assignee", "delegated_to")
+        ladder.stages.select_related("assignee", "delegated_to", "claimed_by")
         .prefetch_related(Prefetch("actions", queryset=actions_with_people()))
         .order_by("sequence_index")
     )

@@ -10,17 +10,11 @@ from django.utils import timezone
 from accounts.models import User
 from approvals import signing
 from approvals.blueprint_people import check_blueprint_people
+from approvals.delegation import check_can_delegate, check_delegate
 from approvals.enums import ActionType, LadderStatus, Meaning, StageStatus
 from approvals.models import ApprovalAction, ApprovalStage, Signature
 from approvals.notices import tell_delegate, tell_signers
-from approvals.policies import (
-    acting_as,
-    check_can_delegate,
-    check_can_reset,
-    check_can_sign,
-    check_delegate,
-    person,
-)
+from approvals.policies import acting_as, check_can_reset, check_can_sign, person
 from approvals.transitions_ladder import (
     announce,
     close_ladder,
@@ -71,11 +65,11 @@ def approve_stage(
     `authentication` comes from `accounts.passwords`; `expected_digest` (and `expected_cycle`, where the page knew it)
     is what the signer saw. Raises TransitionDenied, NotAllowed, Invalid. Answers the Signature.
     """
-    text = _Text(notes, signature_text, metadata)
+    text = Text(notes, signature_text, metadata)
     code = _meaning(meaning, APPROVING)
     check_authentication(authentication)
     signing.ready()
-    with _locked_stage(stage_id, by) as (timeline, stage, signer):
+    with locked_stage(stage_id, by) as (timeline, stage, signer):
         _check_unchanged(stage, expected_digest, expected_cycle)
         check_can_sign(signer, stage, now=timeline.now)
         signature = _sign(timeline, stage, signer, ActionType.APPROVED, code, authentication, text)
@@ -106,11 +100,11 @@ def reject_stage(
 
     Arguments, errors and answer as `approve_stage`.
     """
-    text = _Text(notes, signature_text, metadata, notes_required="Say why you reject; the requester reads it.")
+    text = Text(notes, signature_text, metadata, notes_required="Say why you reject; the requester reads it.")
     code = _meaning(meaning, (Meaning.REJECTED,))
     check_authentication(authentication)
     signing.ready()
-    with _locked_stage(stage_id, by) as (timeline, stage, signer):
+    with locked_stage(stage_id, by) as (timeline, stage, signer):
         _check_unchanged(stage, expected_digest, expected_cycle)
         check_can_sign(signer, stage, now=timeline.now)
         signature = _sign(timeline, stage, signer, ActionType.REJECTED, code, authentication, text)
@@ -125,19 +119,19 @@ def delegate_stage(stage_id, *, by, delegate_id, notes="", due_at=None, metadata
 
     Raises Invalid at `delegate_id` or `due_at`, NotAllowed, TransitionDenied. Answers the ApprovalAction.
     """
-    text = _Text(notes, "", metadata)
-    with _locked_stage(stage_id, by) as (timeline, stage, actor):
+    text = Text(notes, "", metadata)
+    with locked_stage(stage_id, by) as (timeline, stage, actor):
         check_can_delegate(actor, stage, now=timeline.now)
         delegate = _person(delegate_id)
         check_delegate(delegate, stage, by=actor, now=timeline.now)
         if delegate.pk == stage.delegated_to_id:
             raise TransitionDenied(f"This stage is delegated to {delegate.printed_name} already.")
         _check_deadline(stage, due_at, timeline.now)
-        stage.delegated_to = delegate
+        stage.delegated_to, stage.claimed_by, stage.claimed_at = delegate, None, None
         if due_at is not None:
             stage.due_at, stage.overdue_notified_at = due_at, None
-        stage.save(update_fields=["delegated_to", "due_at", "overdue_notified_at"])
-        action = _act(timeline, stage, actor, ActionType.DELEGATED, text, delegation_target=delegate)
+        stage.save(update_fields=["delegated_to", "claimed_by", "claimed_at", "due_at", "overdue_notified_at"])
+        action = act(timeline, stage, actor, ActionType.DELEGATED, text, delegation_target=delegate)
         admit(timeline, reason="delegate of a stage", user=delegate)
         timeline.record(
             Event.STAGE_DELEGATED,
@@ -158,12 +152,12 @@ def reset_stage(stage_id, *, by, notes, metadata=None):
     Decisions it undoes stay on record, superseded. A receiver of `ladder_closed` may veto with TransitionDenied
     (the dossier is ready). Answers the ApprovalAction.
     """
-    text = _Text(notes, "", metadata, notes_required="Say why the stage is reset.")
-    with _locked_stage(stage_id, by) as (timeline, stage, actor):
+    text = Text(notes, "", metadata, notes_required="Say why the stage is reset.")
+    with locked_stage(stage_id, by) as (timeline, stage, actor):
         check_can_reset(actor, stage)
         from_status = stage.status
         reopen_stage(stage, now=timeline.now)
-        action = _act(timeline, stage, actor, ActionType.RESET, text)
+        action = act(timeline, stage, actor, ActionType.RESET, text)
         timeline.record(
             Event.STAGE_RESET,
             by=actor,
@@ -189,7 +183,7 @@ def check_authentication(authentication):
             raise NotAllowed("Too much time passed since you gave your password. Sign again.", code="password_required")
 
 
-class _Text:
+class Text:
     """What the actor wrote, cleaned before the lock. Raises Invalid naming the field."""
 
     def __init__(self, notes, signature_text, metadata, *, notes_required=None):
@@ -209,7 +203,7 @@ def _meaning(meaning, lawful):
 
 
 @contextmanager
-def _locked_stage(stage_id, by):
+def locked_stage(stage_id, by):
     """The timeline held, the stage fresh under the lock, and the actor as the database knows them now.
 
     Raises ApprovalStage.DoesNotExist.
@@ -217,7 +211,7 @@ def _locked_stage(stage_id, by):
     stages = ApprovalStage.objects.filter(pk=stage_id)
     execution_id = stages.values_list("ladder__execution_id", flat=True).get()
     with locked_timeline(execution_id) as timeline:
-        stage = stages.select_related("ladder__requested_by", "assignee", "delegated_to").get()
+        stage = stages.select_related("ladder__requested_by", "assignee", "delegated_to", "claimed_by").get()
         stage.ladder.execution = timeline.execution
         yield timeline, stage, User.objects.get(pk=by.pk)
 
@@ -254,7 +248,7 @@ def _person(given):
     return User.objects.people().filter(pk=given).first()
 
 
-def _act(timeline, stage, actor, action_type, text, **members):
+def act(timeline, stage, actor, action_type, text, **members):
     return ApprovalAction.objects.create(
         stage=stage,
         cycle=stage.ladder.cycle,
@@ -272,7 +266,7 @@ def _act(timeline, stage, actor, action_type, text, **members):
 def _sign(timeline, stage, signer, decision, meaning, authentication, text):
     """The decision's action and its sealed statement, linked to the ladder's signature before."""
     signed_as = text.signature_text or signer.printed_name
-    action = _act(timeline, stage, signer, decision, text, signature_text=signed_as)
+    action = act(timeline, stage, signer, decision, text, signature_text=signed_as)
     last = Signature.objects.filter(ladder=stage.ladder).order_by("-sequence").first()
     previous = last.digest if last else ""
     statement = signing.statement(
@@ -280,7 +274,7 @@ def _sign(timeline, stage, signer, decision, meaning, authentication, text):
         by=signer,
         decision=decision,
         meaning=meaning,
-        acting_as=acting_as(signer, stage),
+        acting_as=acting_as(signer, stage, now=timeline.now),
         authentication=authentication,
         signed_at=timeline.now,
         notes=text.notes,

@@ -2,9 +2,9 @@
 
 from accounts.models import RoleGrant
 from approvals import signing
+from approvals.duties import DECIDED, DECISIONS
 from approvals.enums import ActionType, LadderStatus, StageStatus
 from approvals.models import Signature
-from approvals.policies import DECIDED, DECISIONS
 from approvals.queries import ladder_stages
 from ledger.canonical import loads, sha256_text
 

@@ -4,20 +4,24 @@ from dataclasses import dataclass, field
 
 from django.urls import NoReverseMatch, reverse
 
+from accounts.second_factor import is_enrolled
+from approvals.delegation import who_can_stand_in, why_not_delegate
+from approvals.duties import DECIDED, DECISIONS
 from approvals.enums import ActionType, StageStatus
 from approvals.forms import DelegateForm, ResetForm, SignForm
 from approvals.models import ApprovalLadder, ApprovalStage
 from approvals.notices import PAGES
 from approvals.policies import (
-    DECIDED,
-    DECISIONS,
+    acting_as,
     is_overdue,
-    who_can_stand_in,
-    why_not_delegate,
+    starving,
+    why_not_claim,
+    why_not_release,
     why_not_reset,
     why_not_sign,
 )
 from approvals.queries import ladder_stages
+from ledger.canonical import loads
 from portal.text import duration
 
 CSS = {
@@ -41,7 +45,12 @@ class StageView:
     decision: object = None
     superseded: list = field(default_factory=list)
     handed_on: list = field(default_factory=list)
+    starving: str | None = None
+    claim: str = ""
+    acting_for: str = ""
     why_not_sign: str | None = ""
+    why_not_claim: str | None = ""
+    why_not_release: str | None = ""
     why_not_delegate: str | None = ""
     why_not_reset: str | None = ""
     stand_ins: list = field(default_factory=list)
@@ -53,6 +62,14 @@ class StageView:
     @property
     def can_sign(self):
         return self.why_not_sign is None
+
+    @property
+    def can_claim(self):
+        return self.why_not_claim is None
+
+    @property
+    def can_release(self):
+        return self.why_not_release is None
 
     @property
     def can_delegate(self):
@@ -91,6 +108,8 @@ def _stage_view(stage, user, now, artifact_ready):
     actions = list(stage.actions.all())
     decisions = [action for action in actions if action.action_type in DECISIONS]
     in_force = decisions[-1] if stage.status in DECIDED and decisions else None
+    for action in decisions:
+        action.signed_for = for_whom(action)
     view = StageView(
         stage=stage,
         assigned=_assigned(stage, actions, user),
@@ -103,6 +122,7 @@ def _stage_view(stage, user, now, artifact_ready):
         urls=_targets(stage),
     )
     if stage.status == StageStatus.IN_PROGRESS:
+        view.starving = starving(stage, now=now)
         _add_signing(view, user, now)
     if stage.status in DECIDED:
         view.why_not_reset = why_not_reset(user, stage, artifact_ready=artifact_ready)
@@ -113,10 +133,18 @@ def _stage_view(stage, user, now, artifact_ready):
 def _add_signing(view, user, now):
     stage = view.stage
     view.why_not_sign = why_not_sign(user, stage, now=now)
+    view.why_not_claim = why_not_claim(user, stage, now=now)
+    if stage.claimed_by_id:
+        view.claim = f"claimed by {_name(stage.claimed_by, user)}"
+        view.why_not_release = why_not_release(user, stage)
+    if view.can_sign:
+        view.acting_for = _acting_words(acting_as(user, stage, now=now))
     view.why_not_delegate = why_not_delegate(user, stage, now=now)
     ladder = stage.ladder
     view.sign_form = SignForm(
-        initial={"digest": ladder.content_digest, "cycle": ladder.cycle, "stage_id": stage.pk}, auto_id="sign_%s"
+        initial={"digest": ladder.content_digest, "cycle": ladder.cycle, "stage_id": stage.pk},
+        auto_id="sign_%s",
+        asks_code=view.can_sign and is_enrolled(user),
     )
     if view.can_delegate:
         view.delegate_form = DelegateForm(auto_id="delegate_%s")
@@ -135,6 +163,20 @@ def _assigned(stage, actions, user):
     return "anyone who holds it"
 
 
+def for_whom(action):
+    """`for Ravi Adeyemi, absence 12 to 19 May 2026`, from the signed statement of a decision; "" for one's own."""
+    signature = getattr(action, "signature", None)
+    return _acting_words(loads(signature.statement)["acting_as"]) if signature else ""
+
+
+def _acting_words(acting_as):
+    if not acting_as.get("of"):
+        return ""
+    words = f"for {acting_as['of']['name']}"
+    absence = acting_as.get("absence")
+    return f"{words}, absence {absence['words']}" if absence else words
+
+
 def _name(person, user):
     return "you" if person.pk == user.pk else person.printed_name
 
@@ -150,7 +192,7 @@ def _targets(stage):
     subject = stage.ladder.subject
     page = PAGES.get(subject["kind"], "")
     wanted = {"sign": [subject["id"]], "reject": [subject["id"]]}
-    wanted |= {"delegate": [subject["id"], stage.pk], "reset": [subject["id"], stage.pk]}
+    wanted |= {verb: [subject["id"], stage.pk] for verb in ("delegate", "delegates", "reset", "claim", "release")}
     targets = {}
     for verb, arguments in wanted.items():
         try:

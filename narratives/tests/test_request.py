@@ -50,6 +50,8 @@ def test_the_default_ladder_is_one_stage_for_an_approver_and_it_waits(lab):
         "id": str(export.pk),
         "version": 1,
         "execution": f"urn:uuid:{lab.execution.pk}",
+        "narrative_sha256": export.content_sha256,
+        "evidence_sha256": [],
     }
 
 
