@@ -9,7 +9,7 @@ from biolabs.my_work import my_work
 from biolabs.search import search
 
 PAGES = ["portal", "accounts", "experiments", "evidence", "governance", "narratives"]
-API = ["accounts", "experiments", "evidence", "governance", "narratives"]
+API = ["accounts", "experiments", "evidence", "governance", "narratives", "baselines"]
 
 urlpatterns = [
     path("healthz", health.alive, name="healthz"),
