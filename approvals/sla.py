@@ -159,9 +159,9 @@ class _Walk:
 def _back(calendar, due_at, wanted, after):
     """Working time counted backward from `due_at`; None once `after` is passed."""
     due_at = due_at.astimezone(UTC)
-    here, left = due_at.astimezone(calendar.zone).date(), wanted
+    last, left = due_at.astimezone(calendar.zone).date(), wanted
     for number in count(-1):
-        for begin, end in reversed(calendar.windows(here - number * DAY)):
+        for begin, end in reversed(calendar.windows(last - number * DAY)):
             here = min(end, due_at)
             if begin >= here:
                 continue
