@@ -12,6 +12,7 @@ from django.template.response import TemplateResponse
 from django.urls import path, reverse
 
 from accounts.admin import VerbAdmin
+from governance.admin_fields import SearchOrType, ladder_named, person_at, protocol_named, team_named
 from governance.admin_forms import AssignmentForm, StageForm, StageFormSet, TemplateForm
 from governance.assignment_transitions import revoke_assignment
 from governance.blueprint import MAX_STAGES
@@ -25,7 +26,9 @@ from governance.models import (
     WorkflowTemplate,
 )
 from governance.policies import can_manage_ladders
-from governance.transitions import archive_template, create_template, publish_template
+from governance.queries import names_in
+from governance.stage_rules import rules_in_words
+from governance.transitions import archive_template, create_template, publish_template, stages_of
 from ledger.admin import ReadOnlyAdmin
 from ledger.errors import Refusal, TransitionDenied
 
@@ -96,6 +99,18 @@ class LadderAccess:
         return can_manage_ladders(request.user)
 
 
+class TypedChoices:
+    """Search fields that can be filled in without JavaScript too: `typed` says for each how a typed text is found."""
+
+    typed = {}
+
+    def formfield_for_foreignkey(self, db_field, request, **kwargs):
+        if db_field.name in self.typed:
+            find, words = self.typed[db_field.name]
+            kwargs["widget"] = SearchOrType(db_field, self.admin_site, find=find, words=words)
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
+
+
 class ConfirmedVerbs(LadderAccess, VerbAdmin):
     def confirm_selected(self, request, queryset, verb):
         """The action's first POST shows the page, the one with `confirm` carries out."""
@@ -136,7 +151,13 @@ class ConfirmedVerbs(LadderAccess, VerbAdmin):
         return None
 
 
-class StageInline(admin.StackedInline):
+def may_edit(request, template):
+    """Drafts; and what was sent for a version is looked at whatever it became meanwhile: its form says so."""
+    open_now = template is None or template.status == TemplateStatus.DRAFT or request.method == "POST"
+    return open_now and can_manage_ladders(request.user)
+
+
+class StageInline(TypedChoices, admin.StackedInline):
     model = TemplateStage
     form = StageForm
     formset = StageFormSet
@@ -144,11 +165,25 @@ class StageInline(admin.StackedInline):
     autocomplete_fields = ["assignee"]
     verbose_name = "stage"
     verbose_name_plural = "stages, in the order in which they sign"
-    fields = [
+    typed = {"assignee": (person_at, "or an e-mail address")}
+    rows = [
         ("position", "name"),
         ("required_role", "sla_hours", "assignee"),
         ("stage_step_indexes", "stage_gate_keys"),
     ]
+    rules = [("reminder_hours", "exclude_uploaders"), "escalation"]
+
+    def get_fields(self, request, obj=None):
+        return [*self.rows, *(self.rules if self.has_change_permission(request, obj) else ["further_rules"])]
+
+    def get_readonly_fields(self, request, obj=None):
+        return [] if self.has_change_permission(request, obj) else ["further_rules"]
+
+    @admin.display(description="further rules")
+    def further_rules(self, stage):
+        if not hasattr(self, "_names"):  # an inline lives for one request, and its rows share one query
+            self._names = names_in(stages_of(stage.template))
+        return "; ".join(rules_in_words(stage.metadata, self._names)) or "none"
 
     def get_queryset(self, request):
         return super().get_queryset(request).select_related("assignee")
@@ -160,7 +195,7 @@ class StageInline(admin.StackedInline):
         return can_manage_ladders(request.user)
 
     def has_change_permission(self, request, obj=None):
-        return can_manage_ladders(request.user) and (obj is None or obj.status == TemplateStatus.DRAFT)
+        return may_edit(request, obj)
 
     has_add_permission = has_delete_permission = has_change_permission
 
@@ -208,7 +243,7 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
         return can_manage_ladders(request.user)
 
     def has_change_permission(self, request, obj=None):
-        return can_manage_ladders(request.user) and (obj is None or obj.status == TemplateStatus.DRAFT)
+        return may_edit(request, obj)
 
     def get_fieldsets(self, request, obj=None):
         head = [*TemplateForm.Meta.fields]
@@ -243,20 +278,6 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
             self.message_user(request, "Moved and saved.", messages.SUCCESS)
             return HttpResponseRedirect(f"{request.path}#stages-group")
         return super().response_change(request, obj)
-
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except PermissionDenied:
-            template = self.get_object(request, object_id) if object_id and can_manage_ladders(request.user) else None
-            if template is None or request.method != "POST":
-                raise
-            self.message_user(
-                request,
-                f"{template} is {template.get_status_display().lower()} and no longer changes. Nothing was saved.",
-                messages.ERROR,
-            )
-            return redirect(request.path)
 
     def render_change_form(self, request, context, add=False, change=False, form_url="", obj=None):
         context["verbs"] = [
@@ -302,13 +323,18 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
 
 
 @admin.register(TemplateAssignment)
-class TemplateAssignmentAdmin(ConfirmedVerbs):
+class TemplateAssignmentAdmin(TypedChoices, ConfirmedVerbs):
     form = AssignmentForm
     list_display = ["template", "team", "protocol", "assigned_by", "assigned_at", "revoked_by", "revoked_at"]
     list_filter = [("revoked_at", admin.EmptyFieldListFilter)]
     list_select_related = ["template__family", "team", "protocol", "assigned_by", "revoked_by"]
     search_fields = ["template__family__template_key", "template__name", "team__name", "protocol__name"]
     autocomplete_fields = ["template", "team", "protocol"]
+    typed = {
+        "template": (ladder_named, "or a key, for example biosafety@2"),
+        "team": (team_named, "or a team's name"),
+        "protocol": (protocol_named, "or a protocol's name"),
+    }
     actions = ["revoke"]
 
     def has_add_permission(self, request):

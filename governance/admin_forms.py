@@ -5,54 +5,19 @@ from datetime import datetime
 from django import forms
 from django.forms.models import BaseInlineFormSet
 from django.utils import timezone
-from django.utils.html import format_html, format_html_join
 
-from accounts.models import RoleGrant
+from accounts.models import RoleGrant, User
+from governance.admin_fields import CommaField, EscalationField, PositionInput
 from governance.assignment_transitions import assign_template
 from governance.blueprint import MAX_SLA_HOURS
 from governance.models import TemplateAssignment, TemplateStage, WorkflowTemplate
-from governance.policies import check_not_changed_since
+from governance.policies import check_can_change, check_not_changed_since
+from governance.stage_rules import MAX_HOURS, TEAM_OWNERS, people_told, stage_rules, with_rules
 from governance.transitions import HEADER, change_template, create_template
 from governance.validation import Faults, check_header, check_key, check_stages
 from ledger.errors import Refusal
 
 LAST = 10_000
-
-
-class CommaField(forms.CharField):
-    """A list, typed with commas between its entries."""
-
-    def __init__(self, *, numbers=False, **options):
-        super().__init__(required=False, max_length=20_000, **options)
-        self.numbers = numbers
-
-    def prepare_value(self, value):
-        return ", ".join(map(str, value)) if isinstance(value, list) else value
-
-    def clean(self, value):
-        entries = [entry.strip() for entry in super().clean(value).split(",") if entry.strip()]
-        if self.numbers and not all(entry.isascii() and entry.isdigit() and len(entry) < 9 for entry in entries):
-            raise forms.ValidationError("Whole numbers with commas between them, for example 0, 2, 5.")
-        return [int(entry) for entry in entries] if self.numbers else entries
-
-    def has_changed(self, initial, data):
-        return super().has_changed(self.prepare_value(initial), data)
-
-
-class PositionInput(forms.NumberInput):
-    """The position and, for a stage that is saved, buttons that move it without any script."""
-
-    def __init__(self, row="", stage=""):
-        super().__init__(attrs={"min": 1, "class": "vIntegerField"})
-        self.row, self.stage = row, stage
-
-    def render(self, name, value, attrs=None, renderer=None):
-        number = super().render(name, value, attrs, renderer)
-        if not self.row:
-            return number
-        ways = [(self.row, way, f"Save and move {self.stage} {way}", f"Move {way}") for way in ("up", "down")]
-        button = '<button type="submit" class="button" name="_move" value="{}:{}" aria-label="{}">{}</button> '
-        return format_html("{} {}", number, format_html_join("", button, ways))
 
 
 class TemplateForm(forms.ModelForm):
@@ -95,9 +60,11 @@ class TemplateForm(forms.ModelForm):
         given = super().clean()
         if not self.instance._state.adding:
             try:
+                check_can_change(self.instance)
                 check_not_changed_since(self.instance, _moment(given.get("seen", "")))
             except Refusal as refusal:
-                self.add_error(None, refusal.sentence)
+                kept = " What you typed is still here." if refusal.code == "not_a_draft" else ""
+                self.add_error(None, refusal.sentence + kept)
         if not set(HEADER) & set(self.errors):
             faults = Faults()
             check_header(faults, **self.header())
@@ -125,10 +92,20 @@ def _moment(text):
 
 
 class StageForm(forms.ModelForm):
+    """A stage as a row. The rules of its metadata have fields of their own; what else is in there stays."""
+
     position = forms.IntegerField(required=False, min_value=0, max_value=LAST - 1, help_text="Empty: the last.")
     required_role = forms.ChoiceField(label="Role", help_text="A role somebody holds. Grant it first if it is missing.")
     stage_step_indexes = CommaField(label="Step indexes", numbers=True, help_text="Steps count from 0: 0, 2, 5")
     stage_gate_keys = CommaField(label="Gate keys", help_text="For example biosafety, release")
+    reminder_hours = forms.IntegerField(
+        label="Reminder", required=False, min_value=1, max_value=MAX_HOURS, help_text="Hours before the deadline."
+    )
+    escalation = EscalationField(
+        label="When overdue, tell",
+        help_text=f"One a line: hours after the deadline and who is told, “4: {TEAM_OWNERS}”, “24: mira@example.org”.",
+    )
+    exclude_uploaders = forms.BooleanField(label="Who brought evidence does not sign", required=False)
 
     class Meta:
         model = TemplateStage
@@ -136,7 +113,7 @@ class StageForm(forms.ModelForm):
             "position", "name", "required_role", "sla_hours", "assignee", "stage_step_indexes", "stage_gate_keys",
         ]  # fmt: skip
 
-    def __init__(self, *args, roles=(), **options):
+    def __init__(self, *args, roles=(), emails=None, **options):
         super().__init__(*args, **options)
         present = self.instance.required_role
         choices = sorted({*roles, present} - {""})
@@ -145,9 +122,13 @@ class StageForm(forms.ModelForm):
         if not saved:
             self.initial["position"] = None
         self.fields["position"].widget = PositionInput(self.prefix if saved else "", self.instance.name)
+        self.fields["assignee"].error_messages["invalid_choice"] = "There is no active person like that."
+        self.initial |= _rules_shown(self.instance.metadata, emails or {})
 
-    def members(self):
+    def members(self, people):
+        """The stage for the verb; `people` maps e-mail addresses to ids."""
         given = self.cleaned_data
+        rungs = [{**rung, "to": people.get(rung["to"], rung["to"])} for rung in given["escalation"]]
         return {
             "name": given["name"],
             "required_role": given["required_role"],
@@ -155,8 +136,16 @@ class StageForm(forms.ModelForm):
             "assignee_id": str(given["assignee"].pk) if given["assignee"] else None,
             "stage_step_indexes": given["stage_step_indexes"],
             "stage_gate_keys": given["stage_gate_keys"],
-            "metadata": self.instance.metadata,
+            "metadata": with_rules(
+                self.instance.metadata,
+                reminder_hours=given["reminder_hours"],
+                escalation=rungs,
+                exclude_uploaders=given["exclude_uploaders"],
+            ),
         }
+
+    def addresses(self):
+        return {rung["to"] for rung in self.cleaned_data["escalation"]} - {TEAM_OWNERS}
 
     @property
     def place(self):
@@ -164,11 +153,18 @@ class StageForm(forms.ModelForm):
         return LAST if position is None else position
 
 
+def _rules_shown(metadata, emails):
+    rules = stage_rules(metadata)
+    rungs = [{"after_hours": rung.after_hours, "to": emails.get(rung.to, rung.to)} for rung in rules.escalation]
+    shown = {"reminder_hours": rules.reminder_hours, "exclude_uploaders": rules.exclude_uploaders}
+    return shown | {"escalation": rungs}
+
+
 class StageFormSet(BaseInlineFormSet):
     """All stages of a draft. Checked last, it calls the verb that `instance.carry_out` holds when the head fits."""
 
     def get_form_kwargs(self, index):
-        return {**super().get_form_kwargs(index), "roles": self.roles}
+        return {**super().get_form_kwargs(index), "roles": self.roles, "emails": self.emails}
 
     @property
     def roles(self):
@@ -177,13 +173,25 @@ class StageFormSet(BaseInlineFormSet):
             self._roles = {*held[:500]}
         return self._roles
 
+    @property
+    def emails(self):
+        """The e-mail addresses of whom the saved stages tell when they are overdue, by id."""
+        if not hasattr(self, "_emails"):
+            told = set().union(*(people_told(stage.metadata) for stage in self.get_queryset()))
+            people = User.objects.filter(pk__in=told).values_list("pk", "email") if told else ()
+            self._emails = {str(pk): email for pk, email in people}
+        return self._emails
+
     def clean(self):
         super().clean()
         kept = [form for form in self.forms if not (self.can_delete and self._should_delete_form(form))]
         if any(form.errors for form in kept):
             return
         rows = self._in_order([form for form in kept if form.instance.pk is not None or form.has_changed()])
-        stages = [row.members() for row in rows]
+        people = _people(rows)
+        if any(row.errors for row in rows):
+            return
+        stages = [row.members(people) for row in rows]
         faults = Faults()
         check_stages(faults, stages, permitted_roles=self.instance.permitted_roles or [])
         if faults.errors:
@@ -207,13 +215,24 @@ class StageFormSet(BaseInlineFormSet):
         elsewhere = []
         for error in errors:
             _, number, field = ([*error["field"].split("."), "", ""])[:3]
-            field = field.removesuffix("_id")
+            field = {"assignee_id": "assignee", "metadata": "escalation"}.get(field, field)
             if number.isdigit() and int(number) < len(rows) and field in rows[int(number)].fields:
                 rows[int(number)].add_error(field, error["detail"])
             else:
                 elsewhere.append(error["detail"])
         if elsewhere:
             raise forms.ValidationError(elsewhere)
+
+
+def _people(rows):
+    """Ids by e-mail address of the active people the rows name; a row that names nobody active says so."""
+    wanted = set().union(*(row.addresses() for row in rows))
+    found = User.objects.active().filter(email__in=wanted).values_list("email", "pk") if wanted else ()
+    people = {email: str(pk) for email, pk in found}
+    for row in rows:
+        for address in sorted(row.addresses() - set(people)):
+            row.add_error("escalation", f"Nobody active has the e-mail address {address[:254]}.")
+    return people
 
 
 class AssignmentForm(forms.ModelForm):

@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, field, fields
 
+from governance.stage_rules import rule_faults
 from ledger.canonical import canonical_text, plain, sha256_text
 from ledger.errors import Invalid
 
@@ -116,11 +117,18 @@ def _faults(entry):
     name = entry.get("name") or "-"
     if not isinstance(name, str) or len(name) > 200 or not name.isprintable() or not name.strip():
         yield "name", "invalid", "the name is one line of 200 characters at most."
-    if not isinstance(entry.get("metadata") or {}, dict):
-        yield "metadata", "invalid", "must be an object."
+    yield from _metadata_faults(entry.get("metadata") or {})
     for key in ("assignee_id", "delegate_id"):
         if entry.get(key) is not None and not isinstance(entry[key], str):
             yield key, "invalid", "must be a user's id."
+
+
+def _metadata_faults(metadata):
+    if not isinstance(metadata, dict):
+        yield "metadata", "invalid", "must be an object."
+        return
+    for member, sentence in rule_faults(metadata):
+        yield "metadata", f"invalid_{member}", sentence
 
 
 def _hours(value):

@@ -8,7 +8,9 @@ import yaml
 from django.db import transaction
 
 from accounts.models import User
+from governance.differences import people_in
 from governance.models import WorkflowTemplate
+from governance.stage_rules import TEAM_OWNERS, rule_faults
 from governance.transitions import create_template, ladder_definition, stages_of
 from ledger.canonical import digest
 from ledger.errors import Invalid
@@ -16,6 +18,7 @@ from ledger.errors import Invalid
 SCHEMA_FILE = Path(__file__).with_name("ladder-file.schema.json")
 SCHEMA_NAME = "biolabs-ladder-file/1"
 LARGEST = 1024**2
+RULES = ("reminder_hours", "escalation", "exclude_uploaders")  # members of metadata that a file says by themselves
 
 
 class _Loader(yaml.SafeLoader):
@@ -50,16 +53,23 @@ def find_template(name):
 
 
 def definition_of(template):
-    """The template as a file says it: assignees by e-mail address, empty members left out."""
+    """The template as a file says it: people by e-mail address, empty members left out."""
     definition = ladder_definition(template, stages_of(template))
     stages = definition.pop("stages")
-    named = User.objects.filter(pk__in=[stage["assignee_id"] for stage in stages if stage["assignee_id"]])
-    emails = {str(pk): email for pk, email in named.values_list("pk", "email")}
-    for stage in stages:
-        stage["assignee"] = emails.get(stage.pop("assignee_id"))
-    stages = [{key: value for key, value in stage.items() if value not in (None, [], {})} for stage in stages]
+    named = User.objects.filter(pk__in=people_in(stages)).values_list("pk", "email")
+    emails = {str(pk): email for pk, email in named}
+    stages = [_file_stage(stage, emails) for stage in stages]
     members = {key: value for key, value in definition.items() if value not in (None, "", [])}
     return {"schema": SCHEMA_NAME, **members, "stages": stages}
+
+
+def _file_stage(stage, emails):
+    metadata, assignee = dict(stage.pop("metadata")), emails.get(stage.pop("assignee_id"))
+    rules = {rule: metadata.pop(rule) for rule in RULES if rule in metadata} if not any(rule_faults(metadata)) else {}
+    if rules.get("escalation"):
+        rules["escalation"] = [{**rung, "to": emails.get(rung["to"], rung["to"])} for rung in rules["escalation"]]
+    said = {**stage, "assignee": assignee, **rules, "metadata": metadata}
+    return {key: value for key, value in said.items() if value not in (None, [], {})}
 
 
 def dump(definition):
@@ -90,18 +100,27 @@ def import_definition(definition, *, by):
 
 
 def _stages(stages):
-    emails = {stage["assignee"].strip().lower() for stage in stages if stage.get("assignee")}
-    people = dict(User.objects.active().filter(email__in=emails).values_list("email", "pk"))
+    emails = set().union(*map(_addresses, stages))
+    people = {email: str(pk) for email, pk in User.objects.active().filter(email__in=emails).values_list("email", "pk")}
     unknown = sorted(emails - set(people))
     if unknown:
         raise Invalid(f"No active user has the e-mail address {unknown[0]}.", code="unknown_user")
-    return [
-        {
-            **{key: value for key, value in stage.items() if key != "assignee"},
-            "assignee_id": str(people[stage["assignee"].strip().lower()]) if stage.get("assignee") else None,
-        }
-        for stage in stages
-    ]
+    return [_stage(stage, people) for stage in stages]
+
+
+def _addresses(stage):
+    given = [stage.get("assignee"), *(rung["to"] for rung in stage.get("escalation", []))]
+    return {each.strip().lower() for each in given if each and each != TEAM_OWNERS}
+
+
+def _stage(stage, people):
+    rules = {rule: stage[rule] for rule in RULES if rule in stage}
+    if "escalation" in rules:
+        rungs = rules["escalation"]
+        rules["escalation"] = [{**rung, "to": people.get(rung["to"].strip().lower(), rung["to"])} for rung in rungs]
+    kept = {key: value for key, value in stage.items() if key not in {"assignee", *RULES}}
+    assignee = stage.get("assignee", "").strip().lower()
+    return {**kept, "assignee_id": people.get(assignee), "metadata": {**stage.get("metadata", {}), **rules}}
 
 
 def rehearse(definition, *, by):

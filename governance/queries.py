@@ -1,11 +1,13 @@
-"""Which ladder applies to an export (api.md, "Which ladder")."""
+"""Which ladder applies to an export (api.md, "Which ladder"), and the names that ladders are told with."""
 
 from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Q
 
+from accounts.models import User
 from governance.blueprint import DEFAULT_LADDER, LadderBlueprint, StageBlueprint
+from governance.differences import people_in
 from governance.enums import TemplateStatus
 from governance.models import TemplateAssignment, TemplateSnapshot
 from ledger.errors import Invalid, TransitionDenied
@@ -126,3 +128,9 @@ def template_drift(snapshot_id):
     if newest is None or newest.template.version <= snapshot.template.version:
         return None
     return {"version": newest.template.version, "snapshot_id": str(newest.pk), "published_at": newest.captured_at}
+
+
+def names_in(stages):
+    """The printed names of everybody whom stages name, by id; one query, none where nobody is named."""
+    wanted = people_in(stages)
+    return {str(user.pk): user.printed_name for user in User.objects.filter(pk__in=wanted)} if wanted else {}

@@ -39,6 +39,41 @@ def stage_rules(metadata):
     )
 
 
+def people_told(metadata):
+    """The ids of the users whom a stage's escalation names."""
+    return {rung.to for rung in stage_rules(metadata).escalation} - {TEAM_OWNERS}
+
+
+def with_rules(metadata, **rules):
+    """Metadata with these rules, every other member kept; an empty rule takes its member away."""
+    changed = dict(metadata)
+    for member, value in rules.items():
+        if value:
+            changed[member] = value
+        elif changed.get(member):
+            del changed[member]
+    return changed
+
+
+def rules_in_words(metadata, names=None):
+    """For example `["reminder 4 hours before"]`; `names` maps ids to printed names."""
+    rules = stage_rules(metadata)
+    words = [f"reminder {_counted(rules.reminder_hours)} before"] if rules.reminder_hours else []
+    words += [_rung_in_words(rung, names or {}) for rung in rules.escalation]
+    return words + (["evidence uploaders do not sign"] if rules.exclude_uploaders else [])
+
+
+def _rung_in_words(rung, names):
+    when = f"after {_counted(rung.after_hours)} overdue" if rung.after_hours else "once overdue"
+    if rung.to == TEAM_OWNERS:
+        return f"{when} the team's owners are told"
+    return f"{when} {names.get(rung.to, 'a named person')} is told"
+
+
+def _counted(hours):
+    return f"{hours} hour{'' if hours == 1 else 's'}"
+
+
 def rule_faults(metadata):
     """`(member, sentence)` for each member of metadata that a stage understands and that does not fit."""
     reminder = metadata.get("reminder_hours")

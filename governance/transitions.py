@@ -6,6 +6,7 @@ from django.db import IntegrityError, transaction
 from django.utils import timezone
 
 from governance.audit import locked_family
+from governance.differences import people_in
 from governance.enums import AuditAction, TemplateStatus
 from governance.models import TemplateFamily, TemplateSnapshot, TemplateStage, WorkflowTemplate
 from governance.policies import (
@@ -15,7 +16,7 @@ from governance.policies import (
     check_can_publish,
     check_not_changed_since,
 )
-from governance.validation import Faults, check_assignees, check_header, check_key, check_stages
+from governance.validation import Faults, check_header, check_key, check_people, check_stages
 from ledger.canonical import canonical_text, sha256_text
 from ledger.errors import Invalid, TransitionDenied
 
@@ -263,8 +264,8 @@ def _check(header, stages, *, now=None):
     permitted = header["permitted_roles"] if isinstance(header["permitted_roles"], list) else []
     check_stages(faults, stages, permitted_roles=permitted)
     faults.raise_if_any()
-    if any(stage.get("assignee_id") for stage in stages):
-        check_assignees(faults, stages, now=now or timezone.now())
+    if people_in(stages):
+        check_people(faults, stages, now=now or timezone.now())
         faults.raise_if_any()
 
 

@@ -1,10 +1,11 @@
-"""What a template must look like. Pure but for one query for the assignees."""
+"""What a template must look like. Pure but for `check_people`."""
 
 import re
 from uuid import UUID
 
 from accounts.models import RoleGrant, User
 from governance.blueprint import MAX_SLA_HOURS, MAX_STAGES, ROLE
+from governance.stage_rules import people_told, rule_faults
 from ledger.canonical import canonical_text
 from ledger.errors import Invalid
 
@@ -103,33 +104,47 @@ def _check_mapping(fault, stage):
         return
     if not isinstance(metadata, dict) or len(canonical_text(metadata)) > METADATA_LIMIT:
         fault("metadata", f"must be an object of {METADATA_LIMIT:,} characters at most.")
+        return
+    for member, sentence in rule_faults(metadata):
+        fault("metadata", sentence, f"invalid_{member}")
 
 
-def check_assignees(faults, stages, *, now, field="stage_blueprint"):
-    """Assignees exist, are active and hold their stage's role, in some team or everywhere."""
-    wanted = {}
-    for number, stage in enumerate(stages):
-        if stage.get("assignee_id"):
-            try:
-                wanted[number] = UUID(str(stage["assignee_id"]))
-            except ValueError:
-                faults.add(
-                    f"{field}.{number}.assignee_id", f"Stage {number + 1}: the assignee is no user.", "unknown_user"
-                )
-    people = {user.pk: user for user in User.objects.active().filter(pk__in=wanted.values())}
+def check_people(faults, stages, *, now, field="stage_blueprint"):
+    """Assignees exist, are active and hold their stage's role, in some team or everywhere.
+
+    Who is told when a stage is overdue exists and is active. Two queries however many stages.
+    """
+    wanted = {number: ids for number, stage in enumerate(stages) if (ids := _people_of(stage))}
+    known = {_uuid(each) for ids in wanted.values() for each in ids} - {None}
+    people = {user.pk: user for user in User.objects.active().filter(pk__in=known)}
     held = set(RoleGrant.objects.in_force(now).filter(user__in=people).values_list("user_id", "role"))
-    for number, user_id in wanted.items():
-        role, person = stages[number].get("required_role"), people.get(user_id)
-        if person is None:
-            faults.add(
-                f"{field}.{number}.assignee_id", f"Stage {number + 1}: the assignee is no active user.", "unknown_user"
-            )
-        elif (user_id, role) not in held:
-            faults.add(
-                f"{field}.{number}.assignee_id",
-                f"Stage {number + 1}: {person.printed_name} does not hold the role {role}.",
-                "lacks_role",
-            )
+    for number in wanted:
+        stage, where = stages[number], f"{field}.{number}"
+        if stage.get("assignee_id"):
+            _check_assignee(faults, stage, people.get(_uuid(stage["assignee_id"])), held, number, where)
+        if any(UUID(each) not in people for each in people_told(stage.get("metadata"))):
+            faults.add(f"{where}.metadata", f"Stage {number + 1}: the escalation names no active user.", "unknown_user")
+
+
+def _people_of(stage):
+    assignee = [stage["assignee_id"]] if stage.get("assignee_id") else []
+    return [*assignee, *people_told(stage.get("metadata"))]
+
+
+def _check_assignee(faults, stage, person, held, number, where):
+    role = stage.get("required_role")
+    if person is None:
+        faults.add(f"{where}.assignee_id", f"Stage {number + 1}: the assignee is no active user.", "unknown_user")
+    elif (person.pk, role) not in held:
+        detail = f"Stage {number + 1}: {person.printed_name} does not hold the role {role}."
+        faults.add(f"{where}.assignee_id", detail, "lacks_role")
+
+
+def _uuid(value):
+    try:
+        return UUID(str(value))
+    except ValueError:
+        return None
 
 
 def _line(value, most):

@@ -11,12 +11,12 @@ from accounts.models import RoleGrant, User
 from evidence.catalog import discover
 from evidence.enums import EvidenceType
 from governance.differences import stage_in_words
-from governance.queries import assigned_snapshot, blueprint_of
+from governance.queries import assigned_snapshot, blueprint_of, names_in
 from ledger.errors import Refusal, TransitionDenied
 from narratives.differences import narrative_diff
 from narratives.forms import ComposeForm
 from narratives.models import NarrativeExport
-from narratives.queries import execution_or_404
+from narratives.queries import execution_or_404, export_or_404, rejection_of
 from narratives.reading import narrative_page
 from narratives.rendering import blocks
 from narratives.transitions import create_export, draft_export
@@ -33,6 +33,9 @@ def export_compose(request, execution_id):
     execution = execution_or_404(request.user, execution_id)
     assigned, _ = assigned_snapshot(execution.protocol_id, execution.team_id)
     form, action, status, shown = ComposeForm(request.POST or None), request.POST.get("do", ""), 200, {}
+    before = _reworked(request, execution)
+    if before and request.method == "GET":
+        form.take_over(before)
     form.press(action)
     if request.method == "POST" and action in ("preview", "changes", "request"):
         try:
@@ -61,10 +64,21 @@ def export_compose(request, execution_id):
         "roles": _roles(),
         "people": _people(execution),
         "newest": _newest(execution).first(),
+        "before": before,
+        "rejection": rejection_of(before) if before else None,
         "assigned": _assigned(assigned, execution, request.user) if assigned else None,
         **shown,
     }
     return render(request, "narratives/compose.html", context, status=status)
+
+
+def _reworked(request, execution):
+    """The export whose next version this is, named by `from`, or None."""
+    named = request.POST.get("from") or request.GET.get("from")
+    if not named:
+        return None
+    exports = NarrativeExport.objects.select_related("ladder").defer("content")
+    return export_or_404(request.user, named, execution_id=execution.pk, queryset=exports)
 
 
 def _check_ladder_shown(request, assigned):
@@ -81,9 +95,7 @@ def _assigned(snapshot, execution, requester):
     """The assigned ladder for the page: each stage in words, and who besides the requester could sign it now."""
     blueprint = blueprint_of(snapshot)
     holders = _holders({stage.required_role for stage in blueprint.stages}, execution, requester)
-    named = User.objects.filter(pk__in=[stage.assignee_id for stage in blueprint.stages if stage.assignee_id])
-    names = {str(user.pk): user.printed_name for user in named}
-    stages = []
+    names, stages = names_in([stage.members() for stage in blueprint.stages]), []
     for stage in blueprint.stages:
         people = holders.get(stage.required_role, [])
         if stage.assignee_id:

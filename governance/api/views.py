@@ -23,6 +23,7 @@ from governance.differences import differences
 from governance.enums import TemplateStatus
 from governance.models import TemplateAssignment, TemplateAuditLog, TemplateSnapshot, TemplateStage, WorkflowTemplate
 from governance.policies import check_can_manage_ladders, snapshots_visible_to
+from governance.queries import names_in
 from governance.transitions import (
     archive_template,
     change_template,
@@ -168,7 +169,8 @@ class Diff(APIView):
         if not against:
             raise Invalid.field("against", "Name the version to compare with.", "required")
         before = one_template(request, against)
-        found = differences(*(ladder_definition(row, stages_of(row)) for row in (before, after)))
+        old, new = (ladder_definition(row, stages_of(row)) for row in (before, after))
+        found = differences(old, new, names_in([*old["stages"], *new["stages"]]))
         return Response({"template_id": str(after.pk), "against": str(before.pk), "differences": found})
 
 
