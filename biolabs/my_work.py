@@ -1,16 +1,17 @@
 """My work: what waits for this person's signature, how their own exports fare, what they have done."""
 
-from datetime import timedelta
-
 from django.contrib.auth.decorators import login_required
-from django.db.models import Count, Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
-from approvals.enums import ActionType, LadderStatus
+from approvals.duties import DECISIONS, decisions_in_force
+from approvals.enums import LadderStatus
 from approvals.models import ApprovalAction
 from approvals.queries import stages_to_sign
+from approvals.views import for_whom
+from biolabs import to_sign
 from narratives.enums import PackageStatus
 from narratives.models import NarrativeExport
 from narratives.queries import for_list
@@ -18,9 +19,8 @@ from narratives.views import listed_exports, with_words
 from portal.navigation import NavItem, register
 from portal.paging import page_of
 
-MOST_TO_SIGN = 100
-TABS = ("sign", "exports", "done")
 FINISHED = (PackageStatus.READY, PackageStatus.EXPIRED)
+EXPORTS_SHOWN = 10
 
 
 def register_page():
@@ -36,49 +36,23 @@ def count_to_sign(user):
 @require_safe
 def my_work(request):
     """To sign, grouped by due date; my exports; what I signed."""
-    now, user = timezone.now(), request.user
-    tab = request.GET.get("tab", "sign")
-    tab = tab if tab in TABS else "sign"
-    waiting, running = stages_to_sign(user, now=now), in_progress(user)
-    counts = {"sign": waiting.count(), "exports": running.count()}
+    now = timezone.now()
+    waiting, running = stages_to_sign(request.user, now=now), in_progress(request.user)
+    counts = to_sign.counted(waiting, now=now)
+    tabs = [
+        ("sign", "To sign", counts["all"], _to_sign),
+        ("exports", "My exports", running.count(), _exports),
+        ("done", "Done", None, _done),
+    ]
+    tab, shows = next(((name, shows) for name, *_, shows in tabs if name == request.GET.get("tab")), ("sign", _to_sign))
     context = {
         "now": now,
         "tab": tab,
-        "tabs": [
-            ("sign", "To sign", counts["sign"]),
-            ("exports", "My exports", counts["exports"]),
-            ("done", "Done", None),
-        ],
+        "tabs": [(name, words, count) for name, words, count, _ in tabs],
         "counts": counts,
-        **{"sign": _to_sign, "exports": _exports, "done": _done}[tab](request, waiting, running, now),
+        **shows(request, waiting=waiting, counts=counts, running=running, now=now),
     }
     return render(request, "narratives/my_work.html", context)
-
-
-def _to_sign(request, waiting, running, now):
-    stages = list(
-        waiting.select_related("ladder__narrative_export")
-        .defer("ladder__narrative_export__content")
-        .annotate(
-            stage_count=Count("ladder__stages", distinct=True),
-            attachment_count=Count("ladder__narrative_export__attachments", distinct=True),
-        )
-        .order_by(F("due_at").asc(nulls_last=True), "started_at", "id")[:MOST_TO_SIGN]
-    )
-    groups = grouped(stages, now)
-    exports = with_words(for_list(running).order_by("-created_at")[:10])
-    overdue = waiting.filter(due_at__lt=now).count()
-    return {"groups": groups, "shown": len(stages), "overdue": overdue, "exports": exports}
-
-
-def grouped(stages, now):
-    """`[(words, css, stages)]`: overdue, due today (UTC), later; empty groups are left out."""
-    midnight = (now + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
-    overdue = [stage for stage in stages if stage.due_at and stage.due_at < now]
-    today = [stage for stage in stages if stage.due_at and now <= stage.due_at < midnight]
-    later = [stage for stage in stages if not stage.due_at or stage.due_at >= midnight]
-    found = [("Overdue", "bad", overdue), ("Due today", "", today), ("Later", "", later)]
-    return [group for group in found if group[2]]
 
 
 def in_progress(user):
@@ -90,14 +64,37 @@ def in_progress(user):
     return mine.exclude(pk__in=done.values("pk")).exclude(Q(ladder__status=LadderStatus.REJECTED) & Exists(newer))
 
 
-def _exports(request, waiting, running, now):
+def _to_sign(request, *, waiting, counts, running, now):
+    user, asked = request.user, to_sign.Asked.by(request.GET)
+    found = to_sign.filtered(waiting, asked, user, now=now)
+    shown = to_sign.counted(found, now=now) if asked else counts
+    page, last = to_sign.page_number(request.GET.get("page", ""), shown["all"])
+    rows = to_sign.rows(found, user, now=now, page=page)
+    return {
+        "asked": asked,
+        "dues": to_sign.DUE,
+        "mines": to_sign.MINE,
+        **to_sign.choices(waiting),
+        "groups": to_sign.grouped(rows, shown, now=now),
+        "found": shown["all"],
+        "page_number": page,
+        "last_page": last,
+        "exports": with_words(for_list(running).order_by("-created_at")[:EXPORTS_SHOWN]),
+    }
+
+
+def _exports(request, *, running, **_):
     return {"page": listed_exports(for_list(running), request)}
 
 
-def _done(request, waiting, running, now):
+def _done(request, **_):
     signed = (
-        ApprovalAction.objects.filter(actor=request.user, action_type__in=[ActionType.APPROVED, ActionType.REJECTED])
-        .select_related("stage__ladder__narrative_export__execution", "signature")
+        ApprovalAction.objects.filter(actor=request.user, action_type__in=DECISIONS)
+        .select_related("stage__ladder__narrative_export", "signature")
         .defer("stage__ladder__narrative_export__content")
+        .annotate(in_force=Exists(decisions_in_force().filter(pk=OuterRef("pk"))))
     )
-    return {"page": page_of(signed, request, order="-created_at")}
+    page = page_of(signed, request, order="-created_at")
+    for action in page.items:
+        action.signed_for = for_whom(action)
+    return {"page": page}

@@ -23,6 +23,7 @@ from narratives.queries import (
 )
 from narratives.reading import narrative_page
 from narratives.summaries import summary
+from narratives.together import note_and_tell
 from portal.paging import page_of
 from portal.problems import wants_fragment
 
@@ -112,7 +113,11 @@ def export(request, pk):
     if wants_fragment(request) and (request.GET.get("cursor") or request.GET.get("from")):
         context = {"export": found, "now": timezone.now(), **tab_context(request, found, tab)}
         return render(request, f"narratives/_{tab}.html", context)
-    return render(request, "narratives/export.html", export_context(request, found, tab=tab))
+    context = export_context(request, found, tab=tab)
+    current = context["ladder_view"].current
+    if current and (current.can_sign or current.can_claim):
+        context["looking"] = note_and_tell(found.ladder_id, request.user, context["now"])
+    return render(request, "narratives/export.html", context)
 
 
 def page_queryset():

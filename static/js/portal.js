@@ -81,7 +81,17 @@
     if (event.key === "/") { const box = $("#search"); if (box) { event.preventDefault(); box.focus(); box.select(); } }
     else if (event.key === "?") $("#shortcuts")?.showModal();
     else if (event.key === "j" || event.key === "k") walk(event.key === "j" ? 1 : -1);
+    else if (event.key === "s") { if (toSigning()) event.preventDefault(); }
+    else if (event.key === "c") $("button[data-claim]", rowHere() || document.createElement("i"))?.click();
   });
+  const rowHere = () => document.activeElement.closest("[data-rows] tr, [data-rows] > li");
+  const toSigning = () => {
+    const control = $("#sign select, #sign input:not([type=hidden], [hidden]), #sign textarea");
+    const link = $("a[data-sign]", rowHere() || document.createElement("i"));
+    if (control) control.focus();
+    else if (link) location.assign(link.dataset.sign);
+    return control || link;
+  };
   const walk = (step) => {
     const links = $$("[data-rows] tr:not(.group, .pager), [data-rows] > li:not(.pager)").map((row) => $("a", row)).filter(Boolean);
     if (!links.length) return;
@@ -131,6 +141,9 @@
   });
 
   // --- HTMX ---
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (document.hidden && event.detail.elt.hasAttribute("data-while-visible")) event.preventDefault();  // nobody looks
+  });
   document.addEventListener("htmx:configRequest", (event) => {
     const token = $('meta[name="csrf-token"]');
     if (token) event.detail.headers["X-CSRFToken"] = token.content;
@@ -181,6 +194,8 @@
 
   window.addEventListener("scroll", showMessages, { passive: true });
   prepare(document);
+  if (location.hash === "#sign") toSigning();
+  else if (location.hash.startsWith("#stage-")) document.getElementById(location.hash.slice(1))?.focus();
   nameTheme();
   const keys = $("[data-keys-switch]");
   if (keys) keys.checked = singleKeys();

@@ -1,0 +1,83 @@
+"""Several people at one stage: claim it, give it back, see who else is looking."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils import timezone
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_POST, require_safe
+
+from accounts.addresses import safe_next
+from approvals.presence import note_presence, who_is_looking
+from approvals.queries import stages_to_sign
+from approvals.transitions_claim import claim_stage, release_stage
+from ledger.errors import Refusal
+from narratives.models import NarrativeExport
+from narratives.queries import export_or_404, stage_or_404, with_ladder
+
+NAMES_SHOWN = 3
+STOP_POLLING = 286  # HTMX asks no more after it
+DECIDED_MEANWHILE = "This stage no longer waits for you. Load the page to see what happened."
+
+
+@login_required
+@require_POST
+def export_claim(request, pk, stage_id):
+    """Say that one is at it, or take it over."""
+    return _turn(request, pk, stage_id, claim_stage, "The stage is claimed by you.")
+
+
+@login_required
+@require_POST
+def export_release(request, pk, stage_id):
+    """Give a claimed stage back to everybody who could sign it."""
+    return _turn(request, pk, stage_id, release_stage, "The stage is released.")
+
+
+def _turn(request, pk, stage_id, verb, said):
+    found = export_or_404(request.user, pk, queryset=with_ladder(NarrativeExport.objects.defer("content")))
+    stage_id = stage_or_404(found, stage_id)
+    try:
+        verb(stage_id, by=request.user)
+    except Refusal as refusal:
+        # There is nothing typed to keep: the page one came from says it, and shows how things stand.
+        messages.error(request, refusal.sentence)
+    else:
+        messages.success(request, said)
+    if request.POST.get("next"):
+        return redirect(safe_next(request.POST["next"]))
+    return redirect("export", pk=found.pk)
+
+
+@login_required
+@never_cache
+@require_safe
+def export_presence(request, pk):
+    """Who else is looking (a fragment that is polled); 204 while nothing changed."""
+    light = NarrativeExport.objects.only("ladder", "execution")
+    found, now = export_or_404(request.user, pk, queryset=light), timezone.now()
+    if not stages_to_sign(request.user, now=now).filter(ladder=found.ladder_id).exists():
+        words, status = DECIDED_MEANWHILE, STOP_POLLING
+    else:
+        words, status = note_and_tell(found.ladder_id, request.user, now), 200
+        if words == request.GET.get("shown"):
+            # A live region that is written again is read out again.
+            return HttpResponse(status=204)
+    return render(request, "narratives/_presence.html", {"looking": words}, status=status)
+
+
+def note_and_tell(ladder_id, user, now):
+    """Note that the user looks at the record; answers who else does, as a sentence ("": nobody)."""
+    note_presence(ladder_id, user, now)
+    return looking_words(who_is_looking([ladder_id], now, but=user).get(ladder_id, []))
+
+
+def looking_words(names, what="this too"):
+    """`Mira Kessler and Lea Novak are looking at this too.`"""
+    if not names:
+        return ""
+    if len(names) > NAMES_SHOWN:
+        names = [*names[:NAMES_SHOWN], f"{len(names) - NAMES_SHOWN} more"]
+    together = names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"
+    return f"{together} {'is' if len(names) == 1 else 'are'} looking at {what}."
