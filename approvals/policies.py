@@ -180,7 +180,7 @@ def decision_of(stage):
     """The decision in force on a decided stage: its newest. None on an undecided stage."""
     if stage.status not in DECIDED:
         return None
-    return stage.actions.filter(action_type__in=DECISIONS).order_by("-cycle").first()
+    return stage.actions.filter(action_type__in=DECISIONS).select_related("stage").order_by("-cycle").first()
 
 
 def is_overdue(stage, *, now):

@@ -9,6 +9,7 @@ from django.http import QueryDict
 from accounts.models import User
 from evidence.enums import EvidenceType
 from governance.blueprint import DEFAULT_LADDER, DEFAULT_ROLE, MAX_STAGES, ad_hoc_ladder
+from ledger.canonical import loads
 from ledger.errors import Invalid
 
 MOST_PICKED = 500
@@ -60,6 +61,16 @@ class ComposeForm:
         self.kind = data.get("kind", "") if data.get("kind") in EvidenceType.values else ""
         self.cursor = str(data.get("cursor", "")) or None
         self.errors = []
+
+    def take_over(self, export):
+        """Begin with the evidence and, where it was the requester's own, the ladder of an export before."""
+        attachments = export.attachments.select_related("evidence").order_by("position")[:MOST_PICKED]
+        self.picks = [
+            Pick(f"{each.evidence.evidence_type}:{each.evidence.reference_id}", each.label) for each in attachments
+        ]
+        blueprint = loads(export.ladder.blueprint_text)
+        if blueprint["source"] == "ad_hoc":
+            self.ladder, self.rows = "ad_hoc", _rows_of(blueprint["stages"])
 
     @property
     def picked(self):
@@ -147,6 +158,22 @@ class ComposeForm:
         if where == "approval_stages" and 0 <= position < len(self.rows):
             return f"stage-{position}-{STAGE_KEYS.get(column, 'name')}"
         return {"attachments": "chosen", "notes": "notes"}.get(where, "")
+
+
+def _rows_of(stages):
+    """Stage rows from a frozen blueprint; assignees are typed as e-mail addresses."""
+    named = {stage["assignee_id"] for stage in stages if stage["assignee_id"]}
+    addresses = {str(pk): email for pk, email in User.objects.filter(pk__in=named).values_list("pk", "email")}
+    return [
+        StageRow(
+            number,
+            name=stage["name"],
+            role=stage["required_role"],
+            hours=str(stage["sla_hours"] or ""),
+            assignee=addresses.get(stage["assignee_id"], ""),
+        )
+        for number, stage in enumerate(stages)
+    ]
 
 
 def _rows(data):

@@ -6,6 +6,7 @@ from django.http import Http404
 from accounts.scoping import NOT_THERE, uuid_or_404, visible_or_404
 from approvals.enums import ActionType, LadderStatus, StageStatus
 from approvals.models import ApprovalAction, ApprovalStage
+from approvals.policies import decision_of
 from experiments.models import Execution
 from governance.enums import TemplateStatus
 from governance.models import WorkflowTemplate
@@ -85,6 +86,12 @@ def final_action(ladder, stages):
 
 def current_stage(stages):
     return next((stage for stage in stages if stage.status == StageStatus.IN_PROGRESS), None)
+
+
+def rejection_of(export):
+    """The decision that rejected an export, in force, or None."""
+    rejected = export.ladder.stages.filter(status=StageStatus.REJECTED).first()
+    return decision_of(rejected) if rejected else None
 
 
 def previous_version(export):

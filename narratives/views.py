@@ -6,6 +6,7 @@ from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from approvals.enums import LadderStatus
 from approvals.views import ladder_view
 from experiments.models import ExecutionEvent
 from narratives.differences import evidence_diff, narrative_diff
@@ -18,10 +19,12 @@ from narratives.queries import (
     export_or_404,
     for_list,
     previous_version,
+    rejection_of,
     search_exports,
     with_ladder,
 )
 from narratives.reading import narrative_page
+from narratives.since_signed import SIGNED, happened_since, ladder_differences, last_signed, signed_version
 from narratives.summaries import summary
 from narratives.together import note_and_tell
 from portal.paging import page_of
@@ -147,12 +150,27 @@ def export_context(request, found, *, tab="narrative", **further):
         "package": package,
         "why_no_dossier": why_no_dossier(found, package),
         "previous": previous,
+        "signed_before": last_signed(request.user, found),
+        **rework_context(found),
         "tab": tab,
         "tabs": _tabs(found, previous),
         "first_attachments": found.attachments.select_related("evidence").order_by("position")[:5],
         "now": now,
         **tab_context(request, found, tab, previous=previous),
         **further,
+    }
+
+
+def rework_context(found):
+    """On a rejected export: what is asked, and the way to the next version with the same evidence."""
+    rejection = rejection_of(found) if found.ladder.status == LadderStatus.REJECTED else None
+    if rejection is None:
+        return {}
+    newer = NarrativeExport.objects.filter(execution=found.execution_id, version__gt=found.version).defer("content")
+    return {
+        "rejection": rejection,
+        "newer": newer.order_by("-version").first(),
+        "rework_query": f"?from={found.pk}",
     }
 
 
@@ -183,23 +201,28 @@ def tab_context(request, found, tab, *, previous=None):
 
 
 def changes_context(request, found, previous):
-    """The diff against the version named by `against`, else the one before."""
+    """The diff against the version named by `against` (`signed`: what the user signed last), else the one before."""
     others = NarrativeExport.objects.filter(execution=found.execution).exclude(pk=found.pk).order_by("-version")
-    against = request.GET.get("against")
-    other = export_or_404(request.user, against, execution_id=found.execution_id) if against else previous
-    versions = others.values_list("pk", "version")[:200]
-    if other is None:
-        return {"other": None, "versions": versions}
+    against, signature = request.GET.get("against"), last_signed(request.user, found)
+    context = {"versions": others.values_list("pk", "version")[:200], "signature": signature, "other": previous}
+    if against == SIGNED and signature:
+        context |= {"other": signed_version(signature), "since_signed": True, "choice": SIGNED}
+        context["happened"] = happened_since(signature, found)[:EVENTS_SHOWN]
+    elif against and against != SIGNED:
+        context["other"] = export_or_404(request.user, against, execution_id=found.execution_id)
+    return context | (compared(context["other"], found) if context["other"] else {})
+
+
+def compared(old, new):
+    """From one version to another: lines of the narrative, evidence, ladder."""
     lines = narrative_diff(
-        other.content, found.content, old_name=f"version {other.version}", new_name=f"version {found.version}"
+        old.content, new.content, old_name=f"version {old.version}", new_name=f"version {new.version}"
     )
-    evidence = evidence_diff(*(each.attachments.select_related("evidence") for each in (other, found)))
     return {
-        "other": other,
-        "versions": versions,
         "changes": lines[2 : DIFF_LINES + 2],
         "more_changes": max(0, len(lines) - DIFF_LINES - 2),
-        "evidence_changes": evidence,
+        "evidence_changes": evidence_diff(*(each.attachments.select_related("evidence") for each in (old, new))),
+        "ladder_changes": ladder_differences(old, new),
     }
 
 

@@ -7,6 +7,7 @@ from rest_framework.views import APIView
 
 from accounts.idempotency import idempotent
 from accounts.passwords import check_password_again
+from approvals.api.serializers import ActionSerializer
 from approvals.enums import Meaning
 from approvals.transitions import approve_stage, delegate_stage, reject_stage, reset_stage
 from governance.blueprint import DEFAULT_LADDER, ad_hoc_ladder
@@ -22,6 +23,7 @@ from narratives.api.serializers import (
 from narratives.differences import evidence_diff, narrative_diff
 from narratives.models import NarrativeExport
 from narratives.queries import current_stage, execution_or_404, export_or_404, stage_or_404, with_details
+from narratives.since_signed import SIGNED, happened_since, ladder_differences, last_signed, signed_version
 from narratives.transitions import create_export, draft_export
 from portal.paging import page_of
 
@@ -99,7 +101,14 @@ class ExportView(APIView):
 class ExportDiffView(APIView):
     @extend_schema(
         tags=TAGS,
-        parameters=[OpenApiParameter("against", str, required=True, description="The other export of the same run.")],
+        parameters=[
+            OpenApiParameter(
+                "against",
+                str,
+                required=True,
+                description="The other export of the same run, or `signed`: the version the caller signed last.",
+            )
+        ],
         responses=inline_serializer(
             "NarrativeDiff",
             {
@@ -109,6 +118,9 @@ class ExportDiffView(APIView):
                 "against_version": serializers.IntegerField(),
                 "diff": serializers.CharField(help_text="Unified diff of the narratives."),
                 "evidence": serializers.DictField(),
+                "ladder": serializers.ListField(child=serializers.CharField(), help_text="What differs, in words."),
+                "signed_at": serializers.DateTimeField(allow_null=True, help_text="With `against=signed`."),
+                "actions_since": ActionSerializer(many=True, help_text="With `against=signed`: acts on the ladder."),
             },
         ),
     )
@@ -118,8 +130,25 @@ class ExportDiffView(APIView):
         against = request.query_params.get("against")
         if not against:
             raise Invalid.field("against", "Name the export to compare with.", "required")
+        if against == SIGNED:
+            return Response(since_signed_json(request.user, export))
         other = export_or_404(request.user, against, execution_id=execution_id, queryset=exports)
         return Response(diff_json(other, export))
+
+
+def since_signed_json(user, export):
+    """From what the caller signed last. Raises TransitionDenied where they signed nothing before."""
+    signature = last_signed(user, export)
+    if signature is None:
+        raise TransitionDenied(
+            "You have not signed an earlier version or cycle of this run's narrative.", code="nothing_signed"
+        )
+    since = happened_since(signature, export).select_related("actor", "signature")
+    return {
+        **diff_json(signed_version(signature), export),
+        "signed_at": signature.created_at,
+        "actions_since": ActionSerializer(since, many=True).data,
+    }
 
 
 def diff_json(old, new):
@@ -142,11 +171,17 @@ def diff_json(old, new):
                 for before, after in evidence["changed"]
             ],
         },
+        "ladder": ladder_differences(old, new),
+        "signed_at": None,
+        "actions_since": [],
     }
 
 
 class ApproveView(APIView):
-    """Sign or reject a stage. The password travels in the body: a token or a session alone never signs."""
+    """Sign or reject a stage. The password travels in the body: a token or a session alone never signs.
+
+    Who has a second factor also sends its `code`; without it the answer is 403 `second_factor_required`.
+    """
 
     @extend_schema(tags=TAGS, request=DecisionSerializer, responses=ExportSerializer)
     def post(self, request, execution_id, export_id):
@@ -156,7 +191,9 @@ class ApproveView(APIView):
         decision = body.validated_data
         stage_id = stage_to_decide(export, decision["stage_id"])
         rejected = decision["status"] == "rejected"
-        authentication = check_password_again(request.user, decision["password"], request_meta=request.META)
+        authentication = check_password_again(
+            request.user, decision["password"], request_meta=request.META, code=decision["code"]
+        )
         verb = reject_stage if rejected else approve_stage
         verb(
             stage_id,
