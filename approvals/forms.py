@@ -4,6 +4,7 @@ from django import forms
 from django.conf import settings
 
 from accounts.passwords import PASSWORD_LENGTH
+from accounts.second_factor_forms import code_field
 from approvals.enums import Meaning
 from approvals.transitions import APPROVING, MAX_NOTES
 
@@ -30,13 +31,16 @@ class SignForm(forms.Form):
     password = forms.CharField(
         label="Your password", max_length=PASSWORD_LENGTH, strip=False, widget=forms.PasswordInput(TYPED_PASSWORD)
     )
+    code = code_field()
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     cycle = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False, widget=forms.HiddenInput)
     stage_id = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args, **kwargs):
+    def __init__(self, *args, asks_code=False, **kwargs):
         super().__init__(*args, **kwargs)
         self.fields["password"].required = settings.SIGNATURE_REAUTHENTICATION
+        # Shown to whom a second factor is enrolled for; others may leave it out.
+        self.fields["code"].required = asks_code and settings.SIGNATURE_REAUTHENTICATION
 
 
 class RejectForm(SignForm):

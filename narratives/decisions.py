@@ -7,6 +7,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST
 
 from accounts.passwords import check_password_again
+from accounts.second_factor import is_enrolled
 from approvals.forms import DelegateForm, RejectForm, ResetForm, SignForm
 from approvals.transitions import approve_stage, delegate_stage, reject_stage, reset_stage
 from ledger.errors import Refusal, TransitionDenied
@@ -17,7 +18,7 @@ from portal.problems import show_refusal
 
 
 @login_required
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_POST
 def export_sign(request, pk):
     """Approve the stage in progress."""
@@ -25,7 +26,7 @@ def export_sign(request, pk):
 
 
 @login_required
-@sensitive_post_parameters("password")
+@sensitive_post_parameters("password", "code")
 @require_POST
 def export_reject(request, pk):
     """Reject the stage in progress."""
@@ -34,12 +35,15 @@ def export_reject(request, pk):
 
 def _decide(request, pk, *, form_class, verb):
     found = export_or_404(request.user, pk, queryset=_light())
-    form = form_class(request.POST, auto_id="sign_%s")
+    form = form_class(request.POST, auto_id="sign_%s", asks_code=is_enrolled(request.user))
     if not form.is_valid():
         return _again(request, found, sign_form=form, status=400)
     try:
         stage_id = _stage_meant(found, form.cleaned_data)
-        authentication = check_password_again(request.user, form.cleaned_data["password"], request_meta=request.META)
+        given = form.cleaned_data
+        authentication = check_password_again(
+            request.user, given["password"], request_meta=request.META, code=given["code"]
+        )
         verb(
             stage_id,
             by=request.user,

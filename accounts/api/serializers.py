@@ -4,6 +4,7 @@ from rest_framework.exceptions import ErrorDetail
 from accounts.enums import MembershipRole
 from accounts.models import Membership, RoleGrant, Team, User, role_slug
 from accounts.passwords import PASSWORD_LENGTH
+from accounts.second_factor import LONGEST_CODE
 from portal.text import one_line
 
 
@@ -99,6 +100,13 @@ class StrictSerializer(serializers.Serializer):
 class LoginInput(StrictSerializer):
     email = serializers.CharField(max_length=254)
     password = serializers.CharField(max_length=PASSWORD_LENGTH, trim_whitespace=False)
+    code = serializers.CharField(
+        max_length=LONGEST_CODE,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="Of the authenticator app, or a recovery code; needed where a second factor is enrolled.",
+    )
 
 
 class LoginAnswer(serializers.Serializer):

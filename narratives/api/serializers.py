@@ -5,6 +5,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from accounts.api.serializers import UserBriefSerializer
+from accounts.second_factor import LONGEST_CODE
 from approvals.api.serializers import StageSerializer
 from approvals.enums import LadderStatus
 from ledger.canonical import loads
@@ -219,6 +220,14 @@ class DecisionSerializer(StrictSerializer):
     status = serializers.ChoiceField(choices=["approved", "rejected"])
     signature = serializers.CharField(max_length=254, required=False, allow_blank=True, default="")
     password = serializers.CharField(max_length=1000, trim_whitespace=False, write_only=True)
+    code = serializers.CharField(
+        max_length=LONGEST_CODE,
+        required=False,
+        allow_blank=True,
+        default="",
+        write_only=True,
+        help_text="Of the authenticator app, or a recovery code; needed where a second factor is enrolled.",
+    )
     stage_id = serializers.UUIDField(required=False, allow_null=True, default=None)
     notes = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
     metadata = serializers.DictField(required=False, allow_null=True, default=None)
