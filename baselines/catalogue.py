@@ -55,3 +55,8 @@ def current_first(baselines, request):
         return page
     rest = page_after(others, order=OTHERS, limit=page.limit)
     return replace(page, items=[*page.items, *rest.items], next_cursor=rest.next_cursor)
+
+
+def listed_to_review(request):
+    """What waits for this person's review, the newest submission first."""
+    return page_of(for_list(baselines_to_review(request.user)), request, order=OTHERS)

@@ -5,6 +5,7 @@ from baselines.models import Baseline
 from baselines.queries import current_baseline, versions_of
 
 VERSIONS_SHOWN = 5
+DIFFERENCES_SHOWN = 20
 
 
 def following_of(execution, viewer):
@@ -12,7 +13,14 @@ def following_of(execution, viewer):
     baseline = current_baseline(execution.protocol_id)
     if baseline is None or not Baseline.objects.visible_to(viewer).filter(pk=baseline.pk).exists():
         return None
-    return {"baseline": baseline, "own": baseline.execution_id == execution.pk, **following(execution, baseline)}
+    found = following(execution, baseline)
+    return {
+        "baseline": baseline,
+        "own": baseline.execution_id == execution.pk,
+        "followed": found.followed,
+        "differences": found.differences[:DIFFERENCES_SHOWN],
+        "more": max(0, len(found.differences) - DIFFERENCES_SHOWN),
+    }
 
 
 def execution_panel(execution, viewer):

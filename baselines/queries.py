@@ -62,3 +62,7 @@ def targets_of(baseline):
 def baselines_to_review(user):
     """What waits for this person's review: submitted, and naming them."""
     return Baseline.objects.filter(status=BaselineStatus.SUBMITTED, reviewers=user).exclude(submitted_by=user)
+
+
+def count_to_review(user):
+    return baselines_to_review(user).count()

@@ -38,8 +38,8 @@ def _restored(details):
 _TOLD = {
     Kind.SUBMITTED: _submitted,
     Kind.RESUBMITTED: _resubmitted,
-    Kind.APPROVED: lambda details: "Approved",
-    Kind.REJECTED: lambda details: "Rejected",
+    Kind.APPROVED: lambda _details: "Approved",
+    Kind.REJECTED: lambda _details: "Rejected",
     Kind.PUBLISHED: _published,
     Kind.ROLLED_BACK: _rolled_back,
     Kind.RESTORED: _restored,

@@ -8,7 +8,7 @@ from biolabs import health
 from biolabs.my_work import my_work
 from biolabs.search import search
 
-PAGES = ["portal", "accounts", "experiments", "evidence", "governance", "narratives"]
+PAGES = ["portal", "accounts", "experiments", "evidence", "governance", "narratives", "baselines"]
 API = ["accounts", "experiments", "evidence", "governance", "narratives", "baselines"]
 
 urlpatterns = [
