@@ -6,16 +6,17 @@ from django.http import Http404
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from accounts.models import User
 from accounts.scoping import NOT_THERE
 from experiments.models import Execution
 from governance.differences import differences, side_by_side, stage_in_words
 from governance.enums import TemplateStatus
 from governance.models import TemplateAssignment, TemplateFamily, TemplateStage, WorkflowTemplate
 from governance.policies import can_manage_ladders
+from governance.queries import names_in
 from governance.transitions import ladder_definition, stages_of
 from portal.paging import page_of
 
+COMPARABLE = 100  # versions offered to compare with
 TABS = ("stages", "versions", "differences", "assignments", "audit")
 
 
@@ -45,7 +46,7 @@ def visible_assignments(user):
 def visible_versions(user):
     """Drafts and archived versions are for who manages ladders."""
     rows = WorkflowTemplate.objects.select_related(
-        "published_by", "created_by", "forked_from__family"
+        "family", "published_by", "created_by", "forked_from__family"
     ).prefetch_related(Prefetch("stages", TemplateStage.objects.order_by("position", "id")))
     return rows if can_manage_ladders(user) else rows.filter(status=TemplateStatus.PUBLISHED)
 
@@ -79,50 +80,53 @@ def _row(family, assignments):
 def ladder(request, key):
     """One ladder: its versions, a version's stages in words, differences, where it applies, its audit log."""
     family = visible_families(request.user).filter(template_key=key).first()
-    versions = list(visible_versions(request.user).filter(family=family).order_by("-version")) if family else []
-    if not versions:
+    versions = visible_versions(request.user).filter(family=family).order_by("-version")
+    shown = (
+        (_version(versions, request.GET.get("version")) or _current(versions) or versions.first()) if family else None
+    )
+    if shown is None:
         raise Http404(NOT_THERE)
-    for version in versions:
-        version.family = family
-    shown = _version(versions, request.GET.get("version")) or _current(versions) or versions[0]
-    before = _version(versions, request.GET.get("against")) or _before(versions, shown)
-    tab = request.GET.get("tab") if request.GET.get("tab") in TABS else TABS[0]
-    names = _names(versions)
+    before = _version(versions, request.GET.get("against")) or versions.filter(version__lt=shown.version).first()
+    stages, earlier = stages_of(shown), stages_of(before) if before else []
+    names = names_in([*stages, *earlier])
+    places = visible_assignments(request.user).filter(template__family=family)
     context = {
         "family": family,
-        "versions": versions,
+        "version_count": versions.count(),
         "shown": shown,
         "before": before,
-        "tab": tab,
+        "tab": request.GET.get("tab") if request.GET.get("tab") in TABS else TABS[0],
         "manages": can_manage_ladders(request.user),
-        "stages": [(stage, _words(stage, shown, names)) for stage in stages_of(shown)],
+        "stages": [(stage, _words(stage, shown, names)) for stage in stages],
+        "place_count": places.count(),
     }
-    places = visible_assignments(request.user).filter(template__family=family)
-    context["place_count"] = places.count()
+    return render(request, "governance/ladder.html", context | _tab(request, context, versions, places, names))
+
+
+def _tab(request, context, versions, places, names):
+    """What the open tab shows, and nothing of the others."""
+    tab, before, shown = context["tab"], context["before"], context["shown"]
+    if tab == "versions":
+        return {"page": page_of(versions.prefetch_related(None), request, order="-version")}
     if tab == "assignments":
-        context["page"] = page_of(places, request, order="-assigned_at")
-    if before and tab == "differences":
-        context |= _compared(before, shown, names)
-    if context["manages"] and tab == "audit":
-        context["page"] = page_of(family.audit_log.select_related("actor", "template"), request, order="-sequence")
-    return render(request, "governance/ladder.html", context)
+        return {"page": page_of(places, request, order="-assigned_at")}
+    if tab == "differences" and before:
+        others = versions.exclude(pk=shown.pk).values_list("version", flat=True)[:COMPARABLE]
+        return _compared(before, shown, names) | {"others": sorted({*others, before.version}, reverse=True)}
+    if tab == "audit" and context["manages"]:
+        log = context["family"].audit_log.select_related("actor", "template")
+        return {"page": page_of(log, request, order="-sequence")}
+    return {}
 
 
 def _version(versions, given):
-    return next((row for row in versions if str(row.version) == given), None)
+    if not (given and given.isascii() and given.isdigit() and len(given) < 10):
+        return None
+    return versions.filter(version=int(given)).first()
 
 
 def _current(versions):
-    return next((row for row in versions if row.status == TemplateStatus.PUBLISHED), None)
-
-
-def _before(versions, shown):
-    return next((row for row in versions if row.version < shown.version), None)
-
-
-def _names(versions):
-    wanted = {stage.assignee_id for version in versions for stage in version.stages.all() if stage.assignee_id}
-    return {str(user.pk): user.printed_name for user in User.objects.filter(pk__in=wanted)}
+    return versions.filter(status=TemplateStatus.PUBLISHED).first()
 
 
 def _words(stage, template, names):
@@ -135,4 +139,4 @@ def _compared(before, after, names):
         (left and _words(left, before, names), right and _words(right, after, names))
         for left, right in side_by_side(old, new)
     ]
-    return {"found": differences(old, new), "rows": rows}
+    return {"found": differences(old, new, names), "rows": rows}
