@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 from approvals.enums import LadderStatus
 from approvals.views import ladder_view
 from experiments.models import ExecutionEvent
+from governance.queries import template_drift
 from narratives.differences import evidence_diff, narrative_diff
 from narratives.enums import PackageStatus
 from narratives.models import NarrativeExport
@@ -147,6 +148,7 @@ def export_context(request, found, *, tab="narrative", **further):
         "ladder_view": ladder_view(
             found.ladder, request.user, now, artifact_ready=bool(package) and package.status == PackageStatus.READY
         ),
+        "newer_ladder": template_drift(found.template_snapshot_id) if found.template_snapshot_id else None,
         "package": package,
         "why_no_dossier": why_no_dossier(found, package),
         "previous": previous,

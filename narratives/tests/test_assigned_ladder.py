@@ -68,7 +68,7 @@ def test_another_ladder_is_refused_over_the_api_and_nothing_is_written(lab, admi
     assert made.json()["workflow_template_snapshot"]["stages"][0]["required_role"] == "qa"
 
 
-def test_a_newer_version_is_told_and_changes_nothing_in_flight(lab, admin):
+def test_a_newer_version_is_told_and_changes_nothing_in_flight(client, lab, admin):
     assign(lab, admin, published(admin))
     base = f"/api/experiment-console/sessions/{lab.execution.pk}/exports/narrative"
     before = post(lab.jonas, base, {}).json()
@@ -78,6 +78,12 @@ def test_a_newer_version_is_told_and_changes_nothing_in_flight(lab, admin):
     after = NarrativeExport.objects.get(pk=before["id"])
     assert after.ladder.stages.count() == 1
     assert export_json(after.pk)["template_drift"] == {"version": 2}
+    client.force_login(lab.jonas)
+    page = client.get(f"/exports/{after.pk}/").content.decode()
+    assert "Version 2 of this ladder was published since" in page
+    assert "keeps Release v1" in page
+    newest = request_export(lab.execution.pk, by=lab.jonas)
+    assert "was published since" not in client.get(f"/exports/{newest.pk}/").content.decode()
 
 
 def test_a_ladder_that_changes_between_reading_and_locking_is_refused(lab, admin):
