@@ -28,8 +28,12 @@ def people_matching(viewer, text, *, role=None, team_id=None, now):
     people = User.objects.active().visible_to(viewer)
     if role:
         people = people & User.objects.holding(role, team_id, now)
-    words = one_line(text, 100).split()[:5]
-    for word in words:
+    return named_like(people, text)
+
+
+def named_like(people, text):
+    """`people`, a queryset, whose name or e-mail address contains every word of the text; by name."""
+    for word in one_line(text, 100).split()[:5]:
         people = people.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
     return people.order_by("full_name", "email")
 

@@ -3,7 +3,7 @@
 from django.conf import settings
 
 from accounts.models import User
-from accounts.queries import people_matching
+from accounts.queries import named_like, people_matching
 from accounts.roles import check_holds_role
 from approvals.absences import absences_at, present
 from approvals.duties import check_duties, free_of_duties, signers_of_other_stages, told_at
@@ -111,12 +111,12 @@ def who_can_stand_in(stage, *, by, now):
 def candidates(stage, text, *, by, now):
     """What a search for a delegate shows: `(people who can, [(person, why not)])`, ten of each at most.
 
-    Only people `by` may see are named.
+    Of those who cannot, only people `by` may see are named.
     """
     able = who_can_stand_in(stage, by=by, now=now)
-    found = people_matching(by, text, now=now)
-    can = list((found & able)[:SHOWN])
-    others = list(found.exclude(pk__in=able.values("pk"))[:SHOWN]) if text.strip() else []
+    can = list(named_like(able, text)[:SHOWN])
+    found = people_matching(by, text, now=now).exclude(pk__in=able.values("pk"))
+    others = list(found[:SHOWN]) if text.strip() else []
     faults = delegate_faults(others, stage, by=by, now=now)
     told = [
         (each, faults[each.pk] or ("delegate", "The stage is delegated to this person already.")) for each in others

@@ -10,6 +10,7 @@ from django.utils import timezone
 from accounts.models import User
 from approvals import signing
 from approvals.blueprint_people import check_blueprint_people
+from approvals.deadlines import TIME_FIELDS, retime
 from approvals.delegation import check_can_delegate, check_delegate
 from approvals.enums import ActionType, LadderStatus, Meaning, StageStatus
 from approvals.models import ApprovalAction, ApprovalStage, Signature
@@ -129,8 +130,8 @@ def delegate_stage(stage_id, *, by, delegate_id, notes="", due_at=None, metadata
         _check_deadline(stage, due_at, timeline.now)
         stage.delegated_to, stage.claimed_by, stage.claimed_at = delegate, None, None
         if due_at is not None:
-            stage.due_at, stage.overdue_notified_at = due_at, None
-        stage.save(update_fields=["delegated_to", "claimed_by", "claimed_at", "due_at", "overdue_notified_at"])
+            retime(stage, due_at, now=timeline.now)
+        stage.save(update_fields=["delegated_to", "claimed_by", "claimed_at", *TIME_FIELDS])
         action = act(timeline, stage, actor, ActionType.DELEGATED, text, delegation_target=delegate)
         admit(timeline, reason="delegate of a stage", user=delegate)
         timeline.record(

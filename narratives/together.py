@@ -9,12 +9,16 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.addresses import safe_next
+from approvals.delegation import candidates, why_not_delegate
+from approvals.models import ApprovalStage
 from approvals.presence import note_presence, who_is_looking
 from approvals.queries import stages_to_sign
 from approvals.transitions_claim import claim_stage, release_stage
 from ledger.errors import Refusal
 from narratives.models import NarrativeExport
 from narratives.queries import export_or_404, stage_or_404, with_ladder
+from portal.problems import wants_fragment
+from portal.text import one_line
 
 NAMES_SHOWN = 3
 STOP_POLLING = 286  # HTMX asks no more after it
@@ -48,6 +52,29 @@ def _turn(request, pk, stage_id, verb, said):
     if request.POST.get("next"):
         return redirect(safe_next(request.POST["next"]))
     return redirect("export", pk=found.pk)
+
+
+@login_required
+@never_cache
+@require_safe
+def export_delegates(request, pk, stage_id):
+    """Who could sign a stage instead, by name or e-mail address, and why others could not (a fragment, or a page)."""
+    found = export_or_404(request.user, pk, queryset=with_ladder(NarrativeExport.objects.defer("content")))
+    stage = stage_of(found, stage_or_404(found, stage_id))
+    now, text = timezone.now(), one_line(request.GET.get("q", ""), 100)
+    why_not = why_not_delegate(request.user, stage, now=now)
+    can, others = ([], []) if why_not else candidates(stage, text, by=request.user, now=now)
+    context = {"export": found, "stage": stage, "q": text, "can": can, "others": others, "why_not": why_not}
+    template = "approvals/_delegates.html" if wants_fragment(request) else "narratives/delegates.html"
+    return render(request, template, context)
+
+
+def stage_of(export, stage_id):
+    """A stage of the export's ladder as policies want it."""
+    stage = ApprovalStage.objects.select_related("assignee", "delegated_to", "claimed_by").get(pk=stage_id)
+    stage.ladder = export.ladder
+    stage.ladder.execution = export.execution
+    return stage
 
 
 @login_required

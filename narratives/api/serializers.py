@@ -7,7 +7,8 @@ from rest_framework import serializers
 from accounts.api.serializers import UserBriefSerializer
 from accounts.second_factor import LONGEST_CODE
 from approvals.api.serializers import StageSerializer
-from approvals.enums import LadderStatus
+from approvals.enums import LadderStatus, Meaning
+from approvals.transitions import APPROVING
 from ledger.canonical import loads
 from narratives.enums import PackageStatus
 from narratives.models import ExportAttachment, NarrativeExport
@@ -229,6 +230,24 @@ class DecisionSerializer(StrictSerializer):
         help_text="Of the authenticator app, or a recovery code; needed where a second factor is enrolled.",
     )
     stage_id = serializers.UUIDField(required=False, allow_null=True, default=None)
+    meaning = serializers.ChoiceField(
+        choices=APPROVING, default=Meaning.APPROVED, help_text="Of an approving signature (21 CFR 11.50(a)(3))."
+    )
+    content_digest = serializers.CharField(
+        max_length=64,
+        required=False,
+        allow_blank=True,
+        default="",
+        help_text="What the signer read; another digest than the record's is 409 `record_changed`.",
+    )
+    cycle = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        default=None,
+        min_value=1,
+        max_value=2**31 - 1,
+        help_text="The same, for the cycle.",
+    )
     notes = serializers.CharField(max_length=10_000, required=False, allow_blank=True, default="")
     metadata = serializers.DictField(required=False, allow_null=True, default=None)
 

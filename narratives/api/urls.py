@@ -16,6 +16,7 @@ urlpatterns = [
         views.DelegateView.as_view(),
         name="api-export-delegate",
     ),
+    path(f"{BASE}/<str:export_id>/stages/<str:stage_id>/claim", views.ClaimView.as_view(), name="api-export-claim"),
     path(f"{BASE}/<str:export_id>/stages/<str:stage_id>/reset", views.ResetView.as_view(), name="api-export-reset"),
     *package_urls.urlpatterns,
 ]

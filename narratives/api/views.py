@@ -10,6 +10,7 @@ from accounts.passwords import check_password_again
 from approvals.api.serializers import ActionSerializer
 from approvals.enums import Meaning
 from approvals.transitions import approve_stage, delegate_stage, reject_stage, reset_stage
+from approvals.transitions_claim import claim_stage, release_stage
 from governance.blueprint import DEFAULT_LADDER, ad_hoc_ladder
 from ledger.errors import Invalid, TransitionDenied
 from narratives.api.serializers import (
@@ -199,11 +200,12 @@ class ApproveView(APIView):
             stage_id,
             by=request.user,
             authentication=authentication,
-            meaning=Meaning.REJECTED if rejected else Meaning.APPROVED,
-            expected_digest=export.content_digest,
+            meaning=Meaning.REJECTED if rejected else decision["meaning"],
+            expected_digest=decision["content_digest"] or export.content_digest,
             notes=decision["notes"],
             signature_text=decision["signature"],
             metadata=decision["metadata"],
+            expected_cycle=decision["cycle"],
         )
         return Response(export_json(export.pk))
 
@@ -256,4 +258,21 @@ class ResetView(APIView):
             notes=body.validated_data["notes"],
             metadata=body.validated_data["metadata"],
         )
+        return Response(export_json(export.pk))
+
+
+class ClaimView(APIView):
+    """Claim a stage that names nobody, or take it over; `DELETE` gives it back."""
+
+    @extend_schema(tags=TAGS, request=None, responses=ExportSerializer)
+    def post(self, request, execution_id, export_id, stage_id):
+        return self._turn(request, execution_id, export_id, stage_id, claim_stage)
+
+    @extend_schema(tags=TAGS, request=None, responses={200: ExportSerializer})
+    def delete(self, request, execution_id, export_id, stage_id):
+        return self._turn(request, execution_id, export_id, stage_id, release_stage)
+
+    def _turn(self, request, execution_id, export_id, stage_id, verb):
+        export = export_or_404(request.user, export_id, execution_id=execution_id, queryset=_for_signing())
+        verb(stage_or_404(export, stage_id), by=request.user)
         return Response(export_json(export.pk))
