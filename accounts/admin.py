@@ -19,10 +19,22 @@ from accounts.absence_forms import AbsenceAdminForm
 from accounts.absences import stand_in_warning, state_of
 from accounts.addresses import safe_next
 from accounts.admin_forms import GrantForm, PersonForm, TeamForm
-from accounts.models import Absence, AccountEvent, ApiToken, Membership, RoleGrant, Team, User
+from accounts.admin_second_factor import SecondFactorRemoval
+from accounts.admin_verbs import VerbAdmin
+from accounts.models import (
+    Absence,
+    AccountEvent,
+    ApiToken,
+    Membership,
+    RoleGrant,
+    Team,
+    User,
+    WebhookDelivery,
+    WebhookEndpoint,
+)
 from accounts.transitions_absence import cancel_absence, set_absence
+from accounts.webhook_admin import WebhookAdmin, WebhookDeliveryAdmin
 from ledger.admin import ReadOnlyAdmin
-from ledger.errors import Refusal
 
 # Tokens and second factors are their person's; rights come from roles, not from groups; addresses stand on the user.
 for model in (AuthToken, ApiToken, Authenticator, Group, EmailAddress, EmailConfirmation):
@@ -45,25 +57,8 @@ admin.site.login = sign_in_first
 admin.site.password_change = change_own_password
 
 
-class VerbAdmin(admin.ModelAdmin):
-    """Shows a refusal of the verb on the form's page; nothing of ours is deleted here."""
-
-    list_per_page = 50
-    show_full_result_count = False
-
-    def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
-        try:
-            return super().changeform_view(request, object_id, form_url, extra_context)
-        except Refusal as refusal:
-            self.message_user(request, refusal.sentence, messages.ERROR)
-            return redirect(request.get_full_path())
-
-    def has_delete_permission(self, request, obj=None):
-        return False
-
-
 @admin.register(User)
-class PersonAdmin(VerbAdmin):
+class PersonAdmin(SecondFactorRemoval, VerbAdmin):
     form = PersonForm
     list_display = ["full_name", "email", "is_active", "is_admin", "last_login"]
     list_filter = ["is_active", "is_admin"]
@@ -78,7 +73,7 @@ class PersonAdmin(VerbAdmin):
         "new_password",
         *readonly_fields,
     ]
-    actions = ["unlock"]
+    actions = ["unlock", "remove_second_factor"]
 
     def get_queryset(self, request):
         return super().get_queryset(request).people()
@@ -99,7 +94,7 @@ class PersonAdmin(VerbAdmin):
         if password:
             transitions.reset_password(obj.pk, by=request.user, new_password=password)
 
-    @admin.action(description="Unlock after wrong passwords")
+    @admin.action(description="Unlock after wrong passwords or codes")
     def unlock(self, request, queryset):
         for user in queryset:
             transitions.unlock(user, by=request.user)
@@ -219,3 +214,7 @@ class AccountEventAdmin(ReadOnlyAdmin):
     list_filter = ["action"]
     search_fields = ["actor_name", "about_name"]
     date_hierarchy = "created_at"
+
+
+admin.site.register(WebhookEndpoint, WebhookAdmin)
+admin.site.register(WebhookDelivery, WebhookDeliveryAdmin)

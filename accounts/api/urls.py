@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts.api import absences, directory, views
+from accounts.api import absences, directory, views, webhooks
 
 urlpatterns = [
     path("auth/login", views.Login.as_view(), name="api_login"),
@@ -17,4 +17,9 @@ urlpatterns = [
     path("role-grants/<str:pk>", directory.OneRoleGrant.as_view(), name="api_role_grant"),
     path("absences", absences.Absences.as_view(), name="api_absences"),
     path("absences/<str:pk>", absences.OneAbsence.as_view(), name="api_absence"),
+    path("webhooks", webhooks.Webhooks.as_view(), name="api_webhooks"),
+    path("webhooks/<str:pk>", webhooks.OneWebhook.as_view(), name="api_webhook"),
+    path("webhooks/<str:pk>/secret", webhooks.WebhookSecret.as_view(), name="api_webhook_secret"),
+    path("webhooks/<str:pk>/test", webhooks.WebhookTest.as_view(), name="api_webhook_test"),
+    path("webhooks/<str:pk>/deliveries", webhooks.WebhookDeliveries.as_view(), name="api_webhook_deliveries"),
 ]

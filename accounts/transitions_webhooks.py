@@ -1,0 +1,244 @@
+"""Every write to webhooks: who is told, and the states of one message (waiting, delivered, given up).
+
+A claim moves `next_attempt_at` to the end of a lease, and that moment is its fence.
+"""
+
+import secrets
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import F
+from django.urls import reverse
+from django.utils import timezone
+from django_q.tasks import async_task
+
+from accounts.enums import AccountAction
+from accounts.events import record_account_event
+from accounts.models import User, WebhookDelivery, WebhookEndpoint
+from accounts.notify import notify, operators
+from accounts.policies import check_is_administrator
+from accounts.secrets_at_rest import encrypt
+from accounts.validation import one_clean_line
+from accounts.webhook_addresses import Forbidden, checked_addresses, target_of
+from accounts.webhook_kinds import TEST, checked_kinds
+from ledger.canonical import canonical_text, rfc3339
+from ledger.errors import Invalid, TransitionDenied
+from portal.text import one_line
+
+DELIVER = "accounts.tasks.deliver_webhooks"
+NAME_LENGTH = WebhookEndpoint._meta.get_field("name").max_length
+URL_LENGTH = WebhookEndpoint._meta.get_field("url").max_length
+ERROR_LENGTH = WebhookDelivery._meta.get_field("error").max_length
+LEASE = timedelta(minutes=2)
+BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
+ATTEMPTS = len(BACK_OFF) + 1
+SWITCHED_OFF = "The webhook was switched off."
+
+
+# --- Endpoints ------------------------------------------------------------------------------------------------------
+
+
+def create_webhook(*, by, name, url, kinds=(), team=None):
+    """Register an endpoint; answers `(row, secret)`, and the secret is never shown again.
+
+    Raises NotAllowed, Invalid also for an address that is internal or not known.
+    """
+    check_is_administrator(by)
+    secret = new_secret()
+    endpoint = WebhookEndpoint(
+        name=one_clean_line(name, "name", NAME_LENGTH),
+        url=checked_url(url),
+        kinds=checked_kinds(kinds),
+        team=team,
+        secret=encrypt(secret),
+        created_by=by,
+    )
+    with transaction.atomic():
+        _still_administrator(by)
+        endpoint.save()
+        record_account_event(
+            AccountAction.WEBHOOK_CREATED,
+            by=by,
+            webhook_id=str(endpoint.pk),
+            **_facts(endpoint, "name url kinds team_id"),
+        )
+    return endpoint, secret
+
+
+def change_webhook(webhook_id, *, by, **changes):
+    """Change `name`, `url`, `kinds`, `team` or `is_active`; what waits for one that is switched off is given up.
+
+    Raises WebhookEndpoint.DoesNotExist, NotAllowed, Invalid.
+    """
+    check_is_administrator(by)
+    if unknown := set(changes) - {"name", "url", "kinds", "team", "is_active"}:
+        raise ValueError(f"change_webhook does not change {sorted(unknown)}.")
+    checks = {
+        "name": lambda name: one_clean_line(name, "name", NAME_LENGTH),
+        "url": checked_url,
+        "kinds": checked_kinds,
+    }
+    changes = {field: checks.get(field, _as_it_is)(value) for field, value in changes.items()}
+    with transaction.atomic():
+        _still_administrator(by)
+        endpoint = _locked(webhook_id)
+        facts = "name url kinds team_id is_active"
+        before = _facts(endpoint, facts)
+        for field, value in changes.items():
+            setattr(endpoint, field, value)
+        after = _facts(endpoint, facts)
+        changed = {
+            field: {"from": before[field], "to": after[field]} for field in before if before[field] != after[field]
+        }
+        if not changed:
+            return endpoint
+        endpoint.save()
+        if not endpoint.is_active:
+            _waiting(endpoint).update(gave_up_at=timezone.now(), next_attempt_at=None, error=SWITCHED_OFF)
+        record_account_event(AccountAction.WEBHOOK_CHANGED, by=by, webhook_id=str(endpoint.pk), changes=changed)
+    return endpoint
+
+
+def renew_webhook_secret(webhook_id, *, by):
+    """A new secret, from the next attempt on; answers `(row, secret)`."""
+    check_is_administrator(by)
+    secret = new_secret()
+    with transaction.atomic():
+        _still_administrator(by)
+        endpoint = _locked(webhook_id)
+        endpoint.secret = encrypt(secret)
+        endpoint.save(update_fields=["secret"])
+        record_account_event(
+            AccountAction.WEBHOOK_CHANGED, by=by, webhook_id=str(endpoint.pk), changes={"secret": "renewed"}
+        )
+    return endpoint, secret
+
+
+def send_test(webhook_id, *, by):
+    """Enqueue a message of the kind `test`. Raises TransitionDenied for an endpoint that is switched off."""
+    check_is_administrator(by)
+    with transaction.atomic():
+        endpoint = _locked(webhook_id)
+        if not endpoint.is_active:
+            raise TransitionDenied(f"{endpoint.name} is switched off. Switch it on first.", code="webhook_inactive")
+        (delivery,) = enqueue_deliveries([endpoint], TEST, {"sent_by": by.printed_name}, team_id=endpoint.team_id)
+    return delivery
+
+
+def checked_url(url):
+    """The address when a webhook may go there now; raises Invalid at `url`."""
+    url = one_clean_line(url, "url", URL_LENGTH)
+    try:
+        checked_addresses(target_of(url))
+    except Forbidden as error:
+        raise Invalid.field("url", str(error), code="webhook_address") from error
+    return url
+
+
+def new_secret():
+    return f"whsec_{secrets.token_urlsafe(32)}"
+
+
+def _facts(endpoint, names):
+    facts = {name: getattr(endpoint, name) for name in names.split()}
+    return facts | {"team_id": str(endpoint.team_id) if endpoint.team_id else None}
+
+
+def _as_it_is(value):
+    return value
+
+
+def _locked(webhook_id):
+    return WebhookEndpoint.objects.select_for_update().get(pk=webhook_id)
+
+
+def _still_administrator(by):
+    check_is_administrator(User.objects.select_for_update().get(pk=by.pk))
+
+
+# --- One message ----------------------------------------------------------------------------------------------------
+
+
+def enqueue_deliveries(endpoints, kind, data, *, team_id):
+    """One waiting message for each endpoint, and the job, in the caller's transaction."""
+    now = timezone.now()
+    rows = [WebhookDelivery(endpoint=each, kind=kind, created_at=now, next_attempt_at=now) for each in endpoints]
+    for row in rows:
+        row.body = canonical_text(
+            {
+                "id": str(row.pk),
+                "event": kind,
+                "created_at": rfc3339(now),
+                "team_id": str(team_id) if team_id else None,
+                "data": data,
+            }
+        )
+    WebhookDelivery.objects.bulk_create(rows)
+    async_task(DELIVER, *(str(row.pk) for row in rows))
+    return rows
+
+
+def claim_delivery(delivery_id, *, now):
+    """The message, ours until its `next_attempt_at`, with the attempt counted; None when it is not to be sent."""
+    row = WebhookDelivery.objects.select_related("endpoint").filter(pk=delivery_id, next_attempt_at__lte=now).first()
+    if row is None:
+        return None
+    if row.attempts >= ATTEMPTS or not row.endpoint.is_active:
+        _give_up(row, now=now, status=None, error=row.error or "Its worker was killed each time.")
+        return None
+    seen, row.next_attempt_at = row.next_attempt_at, now + LEASE
+    ours = WebhookDelivery.objects.filter(pk=row.pk, next_attempt_at=seen)
+    if not ours.update(next_attempt_at=row.next_attempt_at, attempts=F("attempts") + 1):
+        return None
+    row.attempts += 1
+    return row
+
+
+def note_delivered(delivery, *, now, status):
+    """The endpoint took it; true also when we came back after the lease."""
+    WebhookDelivery.objects.filter(pk=delivery.pk, delivered_at__isnull=True).update(
+        delivered_at=now, gave_up_at=None, next_attempt_at=None, response_status=status, error=""
+    )
+
+
+def note_not_delivered(delivery, *, now, status, error):
+    """Try again later, or give up after the last attempt; nothing when the claim is no longer ours."""
+    if delivery.attempts >= ATTEMPTS:
+        _give_up(delivery, now=now, status=status, error=error)
+        return
+    _held(delivery).update(
+        next_attempt_at=now + BACK_OFF[delivery.attempts - 1],
+        response_status=status,
+        error=one_line(error, ERROR_LENGTH),
+    )
+
+
+def _give_up(delivery, *, now, status, error):
+    with transaction.atomic():
+        endpoint = _locked(delivery.endpoint_id)
+        told_before = _given_up_since_last_success(endpoint)
+        given_up = _held(delivery).update(
+            gave_up_at=now, next_attempt_at=None, response_status=status, error=one_line(error, ERROR_LENGTH)
+        )
+        if given_up and endpoint.is_active and not told_before:
+            notify(
+                operators(now=now),
+                kind="webhook_gave_up",
+                title=f"The webhook {endpoint.name} cannot be delivered",
+                body=f"Given up after {delivery.attempts} attempts. {error} It stays active: newer messages are tried.",
+                url=reverse("admin:accounts_webhookdelivery_changelist"),
+            )
+
+
+def _given_up_since_last_success(endpoint):
+    rows = endpoint.deliveries.filter(gave_up_at__isnull=False).exclude(error=SWITCHED_OFF)
+    last = endpoint.deliveries.filter(delivered_at__isnull=False).order_by("-delivered_at").first()
+    return (rows.filter(gave_up_at__gt=last.delivered_at) if last else rows).exists()
+
+
+def _held(delivery):
+    return WebhookDelivery.objects.filter(pk=delivery.pk, next_attempt_at=delivery.next_attempt_at)
+
+
+def _waiting(endpoint):
+    return endpoint.deliveries.filter(next_attempt_at__isnull=False)
