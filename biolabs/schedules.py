@@ -21,6 +21,8 @@ SCHEDULES = {
     "Bring back packages that were left behind": Job("narratives.packaging.sweep", minutes=1, at_start=True),
     "Remind of stages, flag overdue ones, escalate": Job("approvals.monitor.sweep", minutes=1),
     "Send e-mails that wait": Job("accounts.tasks.sweep_emails", minutes=1, at_start=True),
+    "Deliver webhooks that wait": Job("accounts.tasks.sweep_webhooks", minutes=1, at_start=True),
+    "Forget old webhook deliveries and idempotency keys": Job("accounts.tasks.prune", minutes=24 * 60),
     "Expire dossiers whose time is over, and tidy their folders": Job("narratives.retention.sweep", minutes=60),
     "Remove what killed uploads left behind": Job("evidence.storage.clean_drafts", minutes=24 * 60),
     "Forget expired sessions": Job("biolabs.housekeeping.forget_expired_sessions", minutes=24 * 60),
