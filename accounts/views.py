@@ -1,7 +1,8 @@
 """Sign-in, sign-out and the pages of one's own account."""
 
+from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import login, logout, update_session_auth_hash
+from django.contrib.auth import logout, update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -16,9 +17,11 @@ from accounts.addresses import safe_next
 from accounts.forms import PasswordChangeForm, SignInForm, TokenForm
 from accounts.lockout import client_address
 from accounts.models import ApiToken
-from accounts.passwords import check_sign_in
+from accounts.passwords import check_first_step
 from accounts.queries import grants_in_force, people_matching, team_memberships, unread_count
 from accounts.scoping import not_there
+from accounts.second_factor import is_enrolled
+from accounts.sign_in import ask_for_code, enter
 from ledger.errors import Refusal
 from portal.paging import page_of
 from portal.problems import show_refusal
@@ -31,7 +34,7 @@ SIGN_INS_SHOWN = 10
 @sensitive_post_parameters("password")
 @require_http_methods(["GET", "HEAD", "POST"])
 def sign_in(request):
-    """Sign in by e-mail address and password, then go on to `?next=`."""
+    """Sign in by e-mail address and password, then go on to `?next=`, where enrolled by way of the second factor."""
     if request.method != "POST":
         if request.user.is_authenticated:
             return HttpResponseRedirect(safe_next(request.GET.get("next")))
@@ -41,12 +44,12 @@ def sign_in(request):
         return _sign_in_page(request, form, path, status=400)
     given = form.cleaned_data
     try:
-        user = check_sign_in(given["email"], given["password"], request_meta=request.META)
+        user, complete = check_first_step(given["email"], given["password"], request_meta=request.META)
     except Refusal as refusal:
         return _sign_in_page(request, form, path, status=show_refusal(form, refusal))
-    login(request, user, backend=BACKEND)
-    transitions.note_sign_in(by=user, address=client_address(request.META))
-    return HttpResponseRedirect(safe_next(path))
+    if complete:
+        return enter(request, user, path)
+    return ask_for_code(request, user, path, now=timezone.now())
 
 
 def _sign_in_page(request, form, path, status=200):
@@ -81,6 +84,8 @@ def _account_page(request, form, *, token=None, status=200):
         "tokens": tokens.exclude(name="")[:200],
         "sign_ins": tokens.filter(name="", expiry__gt=now)[:SIGN_INS_SHOWN],
         "unread": unread_count(user),
+        "second_factor": is_enrolled(user),
+        "second_factor_required": settings.SECOND_FACTOR_REQUIRED_TO_SIGN,
         "absences": shown_absences(open_absences(user, now=now), user, now),
     }
     return render(request, "accounts/account.html", context, status=status)

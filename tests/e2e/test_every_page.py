@@ -16,6 +16,7 @@ PAGES = [
     "/protocols/",
     "/exports/",
     "/account/",
+    "/account/second-factor/",
     "/operations/",
     "/governance/ladders/",
     "/governance/ladders/biosafety/",
