@@ -24,10 +24,13 @@ class Authentication:
     """How and when a signer proved who they are; part of the signed statement.
 
     `method` is `password`, `password+totp`, `password+recovery_code`, or `session` where the deployment says so.
+    In a signing series `series` is the number of this signing, from 1, and `until` when the series ends.
     """
 
     method: str
     at: datetime
+    series: int | None = None
+    until: datetime | None = None
 
 
 def check_sign_in(email, password, *, request_meta, code=""):

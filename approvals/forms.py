@@ -36,8 +36,13 @@ class SignForm(forms.Form):
     cycle = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False, widget=forms.HiddenInput)
     stage_id = forms.UUIDField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args, asks_code=False, **kwargs):
+    series = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args, asks_code=False, in_series=False, **kwargs):
         super().__init__(*args, **kwargs)
+        if in_series:
+            self.fields["password"].required = self.fields["code"].required = False
+            return
         self.fields["password"].required = settings.SIGNATURE_REAUTHENTICATION
         # Shown to whom a second factor is enrolled for; others may leave it out.
         self.fields["code"].required = asks_code and settings.SIGNATURE_REAUTHENTICATION
@@ -53,6 +58,19 @@ class RejectForm(SignForm):
 
     def clean_meaning(self):
         return Meaning.REJECTED
+
+
+class SeriesForm(forms.Form):
+    """The one full authentication of a signing series."""
+
+    password = forms.CharField(
+        label="Your password", max_length=PASSWORD_LENGTH, strip=False, widget=forms.PasswordInput(TYPED_PASSWORD)
+    )
+    code = code_field()
+
+    def __init__(self, *args, asks_code=False, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.fields["code"].required = asks_code
 
 
 class DelegateForm(forms.Form):

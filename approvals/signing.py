@@ -47,10 +47,7 @@ def statement(*, stage, by, decision, meaning, acting_as, authentication, signed
             "signer": {"id": str(by.pk), "name": by.printed_name, "email": by.email},
             "signed_as": signed_as,
             "acting_as": acting_as,
-            "authentication": {
-                "method": authentication.method,
-                "at": rfc3339(authentication.at) if authentication.at else None,
-            },
+            "authentication": _authentication(authentication),
             "separation_of_duties": settings.SEPARATION_OF_DUTIES,
             "signed_at": rfc3339(signed_at),
             "notes": notes,
@@ -59,6 +56,12 @@ def statement(*, stage, by, decision, meaning, acting_as, authentication, signed
             "key": fingerprint(),
         }
     )
+
+
+def _authentication(authentication):
+    """How and when the signer proved who they are; in a series of signings also the number of this one."""
+    told = {"method": authentication.method, "at": rfc3339(authentication.at) if authentication.at else None}
+    return told | ({"series": authentication.series} if authentication.series else {})
 
 
 def seal(text):

@@ -180,6 +180,8 @@ def check_authentication(authentication):
     if settings.SIGNATURE_REAUTHENTICATION:
         if authentication.method == "session":
             raise NotAllowed("Give your password again to sign.", code="password_required")
+        if authentication.series and timezone.now() < authentication.until:
+            return
         if abs(timezone.now() - authentication.at) > FRESH_FOR:
             raise NotAllowed("Too much time passed since you gave your password. Sign again.", code="password_required")
 

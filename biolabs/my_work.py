@@ -1,5 +1,6 @@
 """My work: what waits for this person's signature, how their own exports fare, what they have done."""
 
+from django.conf import settings
 from django.contrib.auth.decorators import login_required
 from django.db.models import Exists, F, OuterRef, Q
 from django.shortcuts import render
@@ -11,6 +12,8 @@ from approvals.enums import LadderStatus
 from approvals.models import ApprovalAction
 from approvals.queries import stages_to_sign
 from approvals.views import for_whom
+from baselines.catalogue import listed_to_review
+from baselines.queries import count_to_review
 from biolabs import to_sign
 from narratives.enums import PackageStatus
 from narratives.models import NarrativeExport
@@ -41,6 +44,7 @@ def my_work(request):
     counts = to_sign.counted(waiting, now=now)
     tabs = [
         ("sign", "To sign", counts["all"], _to_sign),
+        ("review", "To review", count_to_review(request.user), _to_review),
         ("exports", "My exports", running.count(), _exports),
         ("done", "Done", None, _done),
     ]
@@ -50,6 +54,7 @@ def my_work(request):
         "tab": tab,
         "tabs": [(name, words, count) for name, words, count, _ in tabs],
         "counts": counts,
+        "series_offered": bool(settings.SIGNING_SERIES_MINUTES),
         **shows(request, waiting=waiting, counts=counts, running=running, now=now),
     }
     return render(request, "narratives/my_work.html", context)
@@ -81,6 +86,10 @@ def _to_sign(request, *, waiting, counts, running, now):
         "last_page": last,
         "exports": with_words(for_list(running).order_by("-created_at")[:EXPORTS_SHOWN]),
     }
+
+
+def _to_review(request, **_):
+    return {"page": listed_to_review(request)}
 
 
 def _exports(request, *, running, **_):

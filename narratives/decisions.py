@@ -8,11 +8,13 @@ from django.views.decorators.http import require_POST
 
 from accounts.passwords import check_password_again
 from accounts.second_factor import is_enrolled
+from approvals import series
 from approvals.forms import DelegateForm, RejectForm, ResetForm, SignForm
 from approvals.transitions import approve_stage, delegate_stage, reject_stage, reset_stage
 from ledger.errors import Refusal, TransitionDenied
 from narratives.models import NarrativeExport
 from narratives.queries import current_stage, export_or_404, stage_or_404, with_ladder
+from narratives.signing_queue import series_context
 from narratives.views import export_context, page_queryset
 from portal.problems import show_refusal
 
@@ -35,29 +37,36 @@ def export_reject(request, pk):
 
 def _decide(request, pk, *, form_class, verb):
     found = export_or_404(request.user, pk, queryset=_light())
-    form = form_class(request.POST, auto_id="sign_%s", asks_code=is_enrolled(request.user))
+    in_series = bool(request.POST.get("series"))
+    form = form_class(request.POST, auto_id="sign_%s", asks_code=is_enrolled(request.user), in_series=in_series)
     if not form.is_valid():
-        return _again(request, found, sign_form=form, status=400)
+        return _again(request, found, sign_form=form, in_series=in_series, status=400)
     try:
-        stage_id = _stage_meant(found, form.cleaned_data)
-        given = form.cleaned_data
-        authentication = check_password_again(
-            request.user, given["password"], request_meta=request.META, code=given["code"]
-        )
+        stage_id, given = _stage_meant(found, form.cleaned_data), form.cleaned_data
         verb(
             stage_id,
             by=request.user,
-            authentication=authentication,
-            meaning=form.cleaned_data["meaning"],
-            expected_digest=form.cleaned_data["digest"],
-            notes=form.cleaned_data["notes"],
-            expected_cycle=form.cleaned_data["cycle"],
+            authentication=_authentication(request, stage_id, given),
+            meaning=given["meaning"],
+            expected_digest=given["digest"],
+            notes=given["notes"],
+            expected_cycle=given["cycle"],
         )
     except Refusal as refusal:
-        return _again(request, found, sign_form=form, status=show_refusal(form, refusal))
+        return _again(request, found, sign_form=form, in_series=in_series, status=show_refusal(form, refusal))
     said = "approved" if verb is approve_stage else "rejected"
-    messages.success(request, f"Your signature is recorded: version {found.version} {said}.")
+    messages.success(request, f"Your signature is recorded: {found.execution.title}, version {found.version} {said}.")
+    if in_series:
+        series.note_signed(request, stage_id)
+        return redirect("sign_next")
     return redirect("export", pk=found.pk)
+
+
+def _authentication(request, stage_id, given):
+    """The password and code just typed, or the signing series this record was shown in."""
+    if given["series"]:
+        return series.take(request, stage_id, given["series"], digest=given["digest"], cycle=given["cycle"])
+    return check_password_again(request.user, given["password"], request_meta=request.META, code=given["code"])
 
 
 def _stage_meant(found, given):
@@ -108,7 +117,10 @@ def _light():
     return with_ladder(NarrativeExport.objects.defer("content"))
 
 
-def _again(request, found, *, status, **forms):
-    """The page with the refused form and the ladder as it is now, freshly read."""
+def _again(request, found, *, status, in_series=False, **forms):
+    """The page with the refused form and the ladder as it is now; in a series the record is shown anew."""
     fresh = export_or_404(request.user, found.pk, queryset=page_queryset())
-    return render(request, "narratives/export.html", export_context(request, fresh, **forms), status=status)
+    context = export_context(request, fresh, **forms)
+    if in_series:
+        context |= series_context(request, context["ladder_view"].current)
+    return render(request, "narratives/export.html", context, status=status)

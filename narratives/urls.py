@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from narratives import compose, decisions, package_urls, together, used_by, views
+from narratives import compose, decisions, package_urls, signing_queue, together, used_by, views
 
 urlpatterns = [
     path("executions/<uuid:execution_id>/exports/", views.execution_exports, name="execution_exports"),
@@ -18,5 +18,9 @@ urlpatterns = [
     path("exports/<uuid:pk>/stages/<uuid:stage_id>/release/", together.export_release, name="export_release"),
     path("exports/<uuid:pk>/presence/", together.export_presence, name="export_presence"),
     path("governance/ladders/<slug:key>/exports/", used_by.ladder_exports, name="ladder_exports"),
+    path("sign-next/", signing_queue.sign_next, name="sign_next"),
+    path("sign-next/start/", signing_queue.sign_next_start, name="sign_next_start"),
+    path("sign-next/skip/", signing_queue.sign_next_skip, name="sign_next_skip"),
+    path("sign-next/end/", signing_queue.sign_next_end, name="sign_next_end"),
     *package_urls.urlpatterns,
 ]

@@ -25,6 +25,7 @@ from narratives.queries import (
     with_ladder,
 )
 from narratives.reading import narrative_page
+from narratives.signing_queue import series_context
 from narratives.since_signed import SIGNED, happened_since, ladder_differences, last_signed, signed_version
 from narratives.summaries import summary
 from narratives.together import note_and_tell
@@ -119,6 +120,8 @@ def export(request, pk):
         return render(request, f"narratives/_{tab}.html", context)
     context = export_context(request, found, tab=tab)
     current = context["ladder_view"].current
+    if request.GET.get("series"):
+        context |= series_context(request, current)
     if current and (current.can_sign or current.can_claim):
         context["looking"] = note_and_tell(found.ladder_id, request.user, context["now"])
     return render(request, "narratives/export.html", context)
