@@ -19,7 +19,7 @@ SIZE = 50
 MOST_WORDS = 8
 DUE = (("", "Any time"), ("overdue", "Overdue"), ("today", "Due today"), ("later", "Later"))
 MINE = (
-    ("", "Named or open to my roles"),
+    ("", "All"),
     ("named", "Named: me"),
     ("group", "Open to my roles"),
     ("claimed", "Claimed by me"),

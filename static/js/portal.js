@@ -194,8 +194,9 @@
 
   window.addEventListener("scroll", showMessages, { passive: true });
   prepare(document);
-  if (location.hash === "#sign") toSigning();
-  else if (location.hash.startsWith("#stage-")) document.getElementById(location.hash.slice(1))?.focus();
+  // The browser's own jump to a form leaves nothing in focus; go on to its first control once that is over.
+  const arrive = () => setTimeout(() => { if (location.hash === "#sign") toSigning(); });
+  ["load", "hashchange"].forEach((name) => window.addEventListener(name, arrive));
   nameTheme();
   const keys = $("[data-keys-switch]");
   if (keys) keys.checked = singleKeys();
