@@ -6,6 +6,7 @@ from django.conf import settings
 from django.db.models import Q
 
 from accounts.models import RoleGrant, User
+from governance.stage_rules import people_told
 from ledger.errors import Invalid
 
 FIELDS = ("assignee_id", "delegate_id")
@@ -15,9 +16,10 @@ def check_blueprint_people(blueprint, *, team_id, requester, now):
     """The people a LadderBlueprint names, as `{id text: User}`; two queries however long it is.
 
     Raises Invalid naming every stage whose assignee or delegate is unknown, inactive, without the role, the
-    requester, or named twice.
+    requester, or named twice, and every ad-hoc stage whose escalation names nobody active.
     """
     named = {getattr(stage, field) for stage in blueprint.stages for field in FIELDS} - {None}
+    named |= set().union(*map(_told, _asked_for(blueprint)))
     if not named:
         return {}
     people = {str(user.pk): user for user in User.objects.people().filter(pk__in=filter(None, map(_uuid, named)))}
@@ -36,9 +38,29 @@ def check_blueprint_people(blueprint, *, team_id, requester, now):
                         "detail": f"Stage {number + 1}, {stage.name}: {detail}",
                     }
                 )
+    errors += _unknown_told(_asked_for(blueprint), people)
     if errors:
         raise Invalid(errors[0]["detail"], errors=errors)
     return {given: people[str(_uuid(given))] for given in named}
+
+
+def _asked_for(blueprint):
+    """The requester's own stages; whom a published ladder tells was checked when it was published."""
+    return blueprint.stages if blueprint.source == "ad_hoc" else ()
+
+
+def _told(stage):
+    return people_told(stage.metadata)
+
+
+def _unknown_told(stages, people):
+    for number, stage in enumerate(stages):
+        if not all(each in people and people[each].is_active for each in _told(stage)):
+            yield {
+                "field": f"approval_stages.{number}.metadata",
+                "code": "unknown",
+                "detail": f"Stage {number + 1}, {stage.name}: the escalation names no active person.",
+            }
 
 
 def _fault(stage, field, user, roles, requester):

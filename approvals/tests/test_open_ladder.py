@@ -70,6 +70,20 @@ def test_a_role_in_another_team_does_not_qualify(lab):
     assert faults(lab, stage) == [("approval_stages.0.assignee_id", "role_missing")]
 
 
+def test_whom_an_escalation_of_a_request_names_is_somebody_active(lab):
+    gone = lab.user("Gone")
+    type(gone).objects.filter(pk=gone.pk).update(is_active=False)
+    nobody = "11111111-1111-4111-8111-111111111111"
+    stages = [
+        {"required_role": "qa_lead", "metadata": {"escalation": [{"after_hours": 1, "to": str(told)}]}}
+        for told in (lab.mira.pk, gone.pk, nobody, "team_owners")
+    ]
+    assert faults(lab, *stages) == [
+        ("approval_stages.1.metadata", "unknown"),
+        ("approval_stages.2.metadata", "unknown"),
+    ]
+
+
 @pytest.mark.parametrize("count", [1, 30])
 def test_checking_people_costs_two_queries(lab, count, django_assert_num_queries):
     blueprint = ad_hoc_ladder([{"required_role": "qa_lead", "assignee_id": str(lab.mira.pk)}] * count)
