@@ -114,4 +114,4 @@ class WebhookDeliveryAdmin(ReadOnlyAdmin):
 
     @admin.display(description="state")
     def state(self, delivery):
-        return state_of(delivery)
+        return state_of(delivery).replace("_", " ")

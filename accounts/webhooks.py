@@ -47,7 +47,7 @@ def _with_url(payload):
 def state_of(delivery):
     if delivery.delivered_at:
         return "delivered"
-    return "gave up" if delivery.gave_up_at else "waiting"
+    return "gave_up" if delivery.gave_up_at else "waiting"
 
 
 # --- Delivering -----------------------------------------------------------------------------------------------------

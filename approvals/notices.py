@@ -3,6 +3,7 @@
 from django.urls import NoReverseMatch, reverse
 
 from accounts.notify import notify
+from approvals.announcements import announce_outcome, announce_stage
 from approvals.enums import LadderStatus
 from approvals.policies import told_at, who_can_sign, who_instead
 
@@ -28,6 +29,7 @@ def tell_signers(stage, *, now):
         body=f"Stage {stage.sequence_index}, {stage.name}, waits for the role {stage.required_role}.{due}",
         url=subject_url(stage.ladder),
     )
+    announce_stage("stage_to_sign", stage, path=subject_url(stage.ladder))
 
 
 def tell_delegate(stage, *, by, notes):
@@ -38,6 +40,7 @@ def tell_delegate(stage, *, by, notes):
         body=f"{by.printed_name} asks you to sign stage {stage.sequence_index}, {stage.name}. {notes}".strip(),
         url=subject_url(stage.ladder),
     )
+    announce_stage("stage_delegated", stage, path=subject_url(stage.ladder))
 
 
 def tell_claim_taken(stage, before, *, by):
@@ -70,6 +73,7 @@ def tell_overdue(stage, *, now):
         body=_overdue(stage, now),
         url=subject_url(stage.ladder),
     )
+    announce_stage("stage_overdue", stage, path=subject_url(stage.ladder))
 
 
 def tell_escalated(stage, people, *, reason, now):
@@ -80,6 +84,7 @@ def tell_escalated(stage, people, *, reason, now):
         body=f"{_overdue(stage, now)} {reason}",
         url=subject_url(stage.ladder),
     )
+    announce_stage("stage_escalated", stage, path=subject_url(stage.ladder))
 
 
 def _overdue(stage, now):
@@ -88,15 +93,16 @@ def _overdue(stage, now):
 
 
 def tell_outcome(ladder, *, by, notes=""):
-    """The requester, unless the requester did it."""
-    if ladder.requested_by_id == by.pk:
-        return
+    """The requester, unless the requester did it; other systems always."""
     told = {
         LadderStatus.APPROVED: ("ladder_approved", "Approved", "The last stage was approved"),
         LadderStatus.REJECTED: ("ladder_rejected", "Rejected", "Rejected"),
         LadderStatus.PENDING: ("ladder_reopened", "Reopened", "A stage was reset"),
     }
     kind, word, sentence = told[LadderStatus(ladder.status)]
+    announce_outcome(kind, ladder, path=subject_url(ladder))
+    if ladder.requested_by_id == by.pk:
+        return
     reason = f": {notes}" if notes else "."
     notify(
         [ladder.requested_by],

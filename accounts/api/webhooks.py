@@ -53,7 +53,7 @@ class WebhookChange(WebhookInput):
 
 class WebhookDeliverySerializer(serializers.ModelSerializer):
     webhook_id = serializers.UUIDField(source="endpoint_id", read_only=True)
-    state = serializers.ChoiceField(["waiting", "delivered", "gave up"], read_only=True, source="state_words")
+    state = serializers.CharField(read_only=True, source="state_words", help_text="waiting, delivered or gave_up")
 
     class Meta:
         model = WebhookDelivery
