@@ -25,7 +25,10 @@ class History:
         self.now = timezone.now()
 
     def record(self, baseline, event_type, *, by, **details):
-        """Append one entry to a baseline's history; `details` are pinned in `baselines.enums.EVENT_DETAILS`."""
+        """Append one entry to a baseline's history; `details` are pinned in `baselines.enums.EVENT_DETAILS`.
+
+        The caller saves the baseline afterwards, once.
+        """
         wanted = EVENT_DETAILS[BaselineEventType(event_type)]
         if set(details) != wanted:
             raise ValueError(f"{event_type}: details {sorted(details)} differ from {sorted(wanted)}")
@@ -57,7 +60,6 @@ class History:
             hash=sealed.hash,
         )
         baseline.event_count, baseline.event_head = sequence, sealed.hash
-        baseline.save(update_fields=["event_count", "event_head"])
         return entry
 
 
@@ -65,7 +67,8 @@ class History:
 def locked_protocol(protocol_id):
     """Lock a protocol's row, once. Lock order: an execution's row before its protocol's."""
     with transaction.atomic():
-        protocols = Protocol.objects.select_for_update(of=("self",)).select_related("team")
+        # Not the key: runs of the protocol may start meanwhile.
+        protocols = Protocol.objects.select_for_update(of=("self",), no_key=True).select_related("team")
         yield History(protocols.get(pk=protocol_id))
 
 

@@ -79,6 +79,7 @@ def submit_baseline(
             evidence_left_out=evidence.left_out,
             **given,
         )
+        _save(history, baseline)
         tell_reviewers(baseline, by=actor)
         if written:
             written(baseline)
@@ -98,9 +99,9 @@ def review_baseline(baseline_id, *, by, decision, notes=""):
         approved = decision == Decision.APPROVE
         baseline.status = BaselineStatus.APPROVED if approved else BaselineStatus.REJECTED
         baseline.reviewed_by, baseline.reviewed_at, baseline.review_notes = actor, history.now, text
-        _save(history, baseline)
         kind = BaselineEventType.APPROVED if approved else BaselineEventType.REJECTED
         history.record(baseline, kind, by=actor, notes=text)
+        _save(history, baseline)
         tell_submitter(baseline, by=actor, approved=approved)
     return baseline
 
@@ -115,11 +116,11 @@ def publish_baseline(baseline_id, *, by, notes=""):
         last = versions.aggregate(last=Max("version_number"))["last"] or 0
         former = versions.filter(is_current=True).first()
         if former:
-            _set_current(history, former, is_current=False)
+            former.is_current = False
+            _save(history, former)
         baseline.status = BaselineStatus.PUBLISHED
         baseline.version_number, baseline.is_current = last + 1, True
         baseline.published_by, baseline.published_at, baseline.publish_notes = actor, history.now, text
-        _save(history, baseline)
         history.record(
             baseline,
             BaselineEventType.PUBLISHED,
@@ -129,6 +130,7 @@ def publish_baseline(baseline_id, *, by, notes=""):
             superseded_id=str(former.pk) if former else None,
             superseded_version=former.version_number if former else None,
         )
+        _save(history, baseline)
         tell_published(baseline, by=actor)
     return baseline
 
@@ -146,7 +148,6 @@ def roll_back_baseline(baseline_id, *, by, reason, target_id=None):
         was_current = baseline.is_current
         baseline.status, baseline.is_current, baseline.rollback_of = BaselineStatus.ROLLED_BACK, False, target
         baseline.rolled_back_by, baseline.rolled_back_at, baseline.rollback_notes = actor, history.now, text
-        _save(history, baseline)
         history.record(
             baseline,
             BaselineEventType.ROLLED_BACK,
@@ -157,6 +158,7 @@ def roll_back_baseline(baseline_id, *, by, reason, target_id=None):
             restored_id=str(target.pk) if target else None,
             restored_version=target.version_number if target else None,
         )
+        _save(history, baseline)
         if target:
             _restore(history, target, baseline, by=actor, notes=text)
         tell_rolled_back(baseline, by=actor, restored=target, was_current=was_current)
@@ -188,10 +190,10 @@ def resubmit_baseline(baseline_id, *, by, name=None, description=None, labels=No
         baseline.submitted_at = history.now
         baseline.reviewed_by = baseline.reviewed_at = None
         baseline.review_notes = ""
-        _save(history, baseline)
         after = _content(baseline)
         changes = {key: {"before": before[key], "after": after[key]} for key in after if before[key] != after[key]}
         history.record(baseline, BaselineEventType.RESUBMITTED, by=actor, changes=changes)
+        _save(history, baseline)
         tell_reviewers(baseline, by=actor, again=True)
     return baseline
 
@@ -218,17 +220,14 @@ def _fresh(baseline_id, history):
 
 
 def _save(history, baseline):
+    # Once a row and transaction: on a second UPDATE PostgreSQL checks its foreign keys anew, and so would wait for the
+    # run, which whoever waits for this protocol may hold.
     baseline.updated_at = history.now
     baseline.save()
 
 
-def _set_current(history, baseline, *, is_current):
-    baseline.is_current, baseline.updated_at = is_current, history.now
-    baseline.save(update_fields=["is_current", "updated_at"])
-
-
 def _restore(history, target, baseline, *, by, notes):
-    _set_current(history, target, is_current=True)
+    target.is_current = True
     history.record(
         target,
         BaselineEventType.RESTORED,
@@ -238,6 +237,7 @@ def _restore(history, target, baseline, *, by, notes):
         rolled_back_id=str(baseline.pk),
         rolled_back_version=baseline.version_number,
     )
+    _save(history, target)
 
 
 def _name_reviewers(timeline, baseline, people):

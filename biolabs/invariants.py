@@ -5,6 +5,7 @@ import hashlib
 from approvals.enums import LadderStatus, StageStatus
 from approvals.models import ApprovalLadder
 from approvals.verification import verify_ladder
+from baselines.verification import verify_baselines
 from evidence.models import FrozenEvidence
 from evidence.reading import frozen_chunks
 from experiments.events import Event
@@ -19,12 +20,13 @@ STEP = 100  # rows in memory at a time
 
 
 def faults():
-    """Walk every ladder, export, piece of evidence and dossier; files are read in a stream."""
+    """Walk every ladder, export, piece of evidence, dossier and baseline; files are read in a stream."""
     yield from _ladders()
     yield from _exports()
     yield from _evidence()
     yield from _dossiers()
     yield from _announcements()
+    yield from verify_baselines()
 
 
 def _ladders():

@@ -4,6 +4,7 @@ from accounts.models import Membership, RoleGrant, Team, User
 from baselines.history import BASELINE_EVENTS, chain_id
 from baselines.models import Baseline, BaselineEvent
 from baselines.transitions import publish_baseline, review_baseline, submit_baseline
+from baselines.verification import verify_protocol
 from experiments.events import Event
 from experiments.models import Protocol
 from experiments.timeline import locked_timeline
@@ -90,7 +91,8 @@ def last_event(baseline):
 
 
 def assert_sound(protocol):
-    """One current baseline at most, version numbers 1 to n, every chain whole."""
+    """One current baseline at most, version numbers 1 to n, rows as their history left them, every chain whole."""
+    assert list(verify_protocol(protocol.pk)) == []
     rows = list(Baseline.objects.filter(protocol=protocol.pk))
     assert sum(row.is_current for row in rows) <= 1
     numbers = sorted(row.version_number for row in rows if row.version_number)
