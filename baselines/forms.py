@@ -71,9 +71,11 @@ class RollBackForm(forms.Form):
     )
 
     def __init__(self, *args, targets=(), **kwargs):
-        super().__init__(*args, auto_id="roll_back_%s", **kwargs)
+        targets = list(targets)
+        before = {"target_version_id": str(targets[0].pk)} if targets else {}
+        super().__init__(*args, auto_id="roll_back_%s", initial=before, **kwargs)
         self.fields["target_version_id"].widget.choices = [
-            ("", "None: the protocol then has no current baseline"),
+            ("", "None, no version is current"),
             *((str(each.pk), f"v{each.version_number}, {each.name}") for each in targets),
         ]
 

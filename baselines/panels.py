@@ -2,7 +2,7 @@
 
 from baselines.following import following
 from baselines.models import Baseline
-from baselines.queries import current_baseline, versions_of
+from baselines.queries import current_baseline, current_seen, versions_of
 
 VERSIONS_SHOWN = 5
 DIFFERENCES_SHOWN = 20
@@ -10,8 +10,8 @@ DIFFERENCES_SHOWN = 20
 
 def following_of(execution, viewer):
     """Whether the run follows its protocol's current baseline: None where there is none or the viewer sees none."""
-    baseline = current_baseline(execution.protocol_id)
-    if baseline is None or not Baseline.objects.visible_to(viewer).filter(pk=baseline.pk).exists():
+    baseline = current_seen(Baseline.objects.visible_to(viewer), execution.protocol_id)
+    if baseline is None:
         return None
     found = following(execution, baseline)
     return {
@@ -31,7 +31,7 @@ def execution_panel(execution, viewer):
 
 def protocol_panel(protocol, viewer):
     """For the aside of a protocol: the current baseline and the newest versions the viewer sees."""
-    seen = list(versions_of(protocol.pk).visible_to(viewer)[: VERSIONS_SHOWN + 1])
+    seen = list(versions_of(protocol.pk).visible_to(viewer).filter(is_current=False)[: VERSIONS_SHOWN + 1])
     current = current_baseline(protocol.pk)
     return {
         "protocol": protocol,

@@ -8,7 +8,7 @@ from django.db.models import Q
 from baselines.enums import EvidenceKind
 from baselines.evidence import chosen
 from baselines.policies import who_may_review
-from baselines.words import counted
+from baselines.words import NONE, counted, metric
 
 MOST_FOUND = 12
 MOST_CHOSEN = 50
@@ -39,7 +39,7 @@ def reviewer_picker(execution, *, submitter, given, q):
         found=found[:MOST_FOUND],
         q=q,
         more=len(found) > MOST_FOUND,
-        who=f"Shown is who may see the run. {submitter.printed_name} is left out: nobody reviews what they submit.",
+        who=f"{submitter.printed_name} is not listed: nobody reviews what they submit.",
     )
 
 
@@ -77,12 +77,11 @@ def described(row):
     snapshot = row.snapshot
     if row.kind == EvidenceKind.NARRATIVE_EXPORT:
         return f"{counted(snapshot['attachment_count'], 'piece of evidence')} · requested by {snapshot['requested_by']}"
-    parts = [f"#{snapshot['sequence']}"]
+    shown = metric(row)
+    parts = [shown["where"]]
     if snapshot.get("reading_count"):
         parts.append(counted(snapshot["reading_count"], "reading"))
-    summary = snapshot.get("readings_summary") or {}
-    parts += [f"{name} {summary[name]}" for name in ("min", "avg", "max") if summary.get(name) is not None]
-    metrics = (snapshot.get("metric_rollup") or {}).get("keys") or []
-    if metrics:
-        parts.append(f"{counted(len(metrics), 'metric')}: {', '.join(map(str, metrics[:4]))}")
+    parts += [f"{name} {shown[name]}" for name in ("min", "avg", "max") if shown[name] != NONE]
+    if shown["metrics"] != NONE:
+        parts.append(shown["metrics"])
     return " · ".join(parts)

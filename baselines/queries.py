@@ -27,7 +27,12 @@ def baseline_or_404(user, pk):
 
 def current_baseline(protocol_id):
     """The protocol's current baseline, or None."""
-    return for_list(Baseline.objects.filter(protocol_id=protocol_id, is_current=True)).first()
+    return current_seen(Baseline.objects.all(), protocol_id)
+
+
+def current_seen(baselines, protocol_id):
+    """The protocol's current one among these, or None; it may come from a run the viewer does not see."""
+    return for_list(baselines.filter(protocol_id=protocol_id, is_current=True)).first()
 
 
 def events_of(baseline):

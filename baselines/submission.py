@@ -10,8 +10,9 @@ from accounts.scoping import visible_or_404
 from baselines import policies, transitions
 from baselines.enums import BaselineStatus
 from baselines.forms import SubmissionForm, lines_of
+from baselines.models import Baseline
 from baselines.picking import reviewer_picker, shown_by
-from baselines.queries import baseline_or_404, current_baseline
+from baselines.queries import baseline_or_404, current_seen
 from experiments.models import Execution
 from ledger.errors import Invalid, Refusal
 from portal.problems import show_refusal
@@ -40,6 +41,7 @@ def baseline_new(request, execution_id):
         execution,
         submit,
         initial={"name": execution.title},
+        submitter=request.user,
         reviewers=[],
         context={
             "heading": "New baseline",
@@ -68,6 +70,7 @@ def baseline_resubmit(request, pk):
         found.execution,
         resubmit,
         initial={"name": found.name, "description": found.description, "labels": labels},
+        submitter=found.submitted_by,
         reviewers=[str(person.pk) for person in found.reviewers.all()],
         context={
             "heading": "Submit again",
@@ -79,7 +82,7 @@ def baseline_resubmit(request, pk):
     )
 
 
-def _page(request, execution, verb, *, initial, reviewers, context):
+def _page(request, execution, verb, *, initial, submitter, reviewers, context):
     """The form, as typed so far, with its picker of reviewers; `do=submit` calls the verb."""
     form, status = SubmissionForm(initial=initial), 200
     if request.method == "POST":
@@ -97,9 +100,9 @@ def _page(request, execution, verb, *, initial, reviewers, context):
                     return redirect("baseline", pk=made.pk)
     context = {
         "execution": execution,
-        "current": current_baseline(execution.protocol_id),
+        "current": current_seen(Baseline.objects.visible_to(request.user), execution.protocol_id),
         "form": form,
-        "picker": reviewer_picker(execution, submitter=request.user, given=reviewers, q=request.POST.get("person", "")),
+        "picker": reviewer_picker(execution, submitter=submitter, given=reviewers, q=request.POST.get("person", "")),
         **context,
     }
     return render(request, "baselines/submission.html", context, status=status)

@@ -2,6 +2,8 @@
 
 from baselines.enums import BaselineEventType as Kind
 
+NONE = "–"
+
 
 def told(event_type, details):
     """What happened, without who and when."""
@@ -56,14 +58,14 @@ def metric(row):
         "label": row.label,
         "where": f"#{snapshot['sequence']} · {snapshot['actor']}",
         "readings": _figure(snapshot.get("reading_count")),
-        "metrics": ", ".join(map(str, keys)) or "–",
+        "metrics": ", ".join(map(str, keys)) or NONE,
         **figures,
     }
 
 
 def _figure(value):
     if value is None:
-        return "–"
+        return NONE
     return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 

@@ -139,7 +139,8 @@ def test_lists_and_pages_cost_the_same_for_one_and_thirty(lab, baseline):
         reverse("protocol", args=[lab.protocol.pk]),
         reverse("execution", args=[lab.run.pk]),
     ]
-    lab.published(name="One")
+    for name in ("One", "Two"):
+        lab.published(name=name)
     lab.add_qc()
     client.get(addresses[0])
     one = [asked(client, address) for address in addresses]

@@ -31,7 +31,7 @@ def test_the_page_offers_what_the_run_showed_all_ticked_and_who_may_review(lab):
     assert "Narrative export, version 1" in told
     assert "Mate Colleague" in told
     assert "Stan Stranger" not in told
-    assert "Sam Submitter is left out" in told
+    assert "Sam Submitter is not listed: nobody reviews what they submit" in told
 
 
 def test_a_run_is_submitted_with_labels_reviewers_and_only_what_is_ticked(lab):
