@@ -40,6 +40,7 @@ class AccountAction(models.TextChoices):
     MEMBER_ADDED = "team.member_added", "Member added"
     MEMBER_CHANGED = "team.member_changed", "Member's role in the team changed"
     MEMBER_REMOVED = "team.member_removed", "Member removed"
+    CALENDAR_CHANGED = "team.calendar_changed", "Working calendar of a team changed"
     ROLE_GRANTED = "role.granted", "Role granted"
     ROLE_REVOKED = "role.revoked", "Role revoked"
     TOKEN_CREATED = "token.created", "API token created"
@@ -64,6 +65,7 @@ PAYLOAD_KEYS = {
     AccountAction.MEMBER_ADDED: {"team_id", "role"},
     AccountAction.MEMBER_CHANGED: {"team_id", "before", "role"},
     AccountAction.MEMBER_REMOVED: {"team_id", "role"},
+    AccountAction.CALENDAR_CHANGED: {"team_id", "changes"},
     AccountAction.ROLE_GRANTED: {"grant_id", "role", "team_id", "valid_until"},
     AccountAction.ROLE_REVOKED: {"grant_id", "role", "team_id"},
     AccountAction.TOKEN_CREATED: {"token", "name", "scope", "expires_at"},

@@ -1,5 +1,6 @@
 from django.contrib import admin
 
+from approvals.admin_calendar import WorkingCalendarAdmin  # noqa: F401  registered there
 from approvals.models import ApprovalAction, ApprovalLadder, ApprovalStage, Signature
 from ledger.admin import ReadOnlyAdmin
 

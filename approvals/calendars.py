@@ -36,7 +36,7 @@ def calendar_of(team_id):
         return calendar_from(row)
     except Invalid as refusal:
         # No stage waits for a calendar to be repaired: hours of the clock are the shorter limit.
-        logger.warning("The working calendar of team %s does not count: %s", team_id, refusal.sentence)
+        logger.error("The working calendar of team %s does not count: %s", team_id, refusal.sentence)  # noqa: TRY400
         return None
 
 
@@ -52,7 +52,9 @@ def build(members):
     """The Calendar of members that `clean_calendar` answered."""
     return Calendar(
         time_zone=members["time_zone"],
-        hours=tuple(tuple((_minutes(start), _minutes(end)) for start, end in members["hours"][day]) for day in DAYS),
+        hours=tuple(
+            tuple((minutes_of(start), minutes_of(end)) for start, end in members["hours"][day]) for day in DAYS
+        ),
         days_off={date.fromisoformat(each["date"]): each["name"] for each in members["days_off"]},
         country=members["country"],
         subdivision=members["subdivision"],
@@ -128,7 +130,7 @@ def _hours(hours):
             cleaned[day] = [list(window) for window in hours.get(day, [])]
     if errors:
         raise Invalid(errors[0]["detail"], errors=errors)
-    if sum(_minutes(end) - _minutes(start) for windows in cleaned.values() for start, end in windows) < (
+    if sum(minutes_of(end) - minutes_of(start) for windows in cleaned.values() for start, end in windows) < (
         LEAST_WEEKLY_MINUTES
     ):
         raise Invalid.field("hours", "Give the working hours of the week: five hours at least.", "too_few")
@@ -143,7 +145,7 @@ def _window_fault(windows):
     for window in windows:
         if not isinstance(window, list | tuple) or len(window) != 2 or not all(map(_is_clock, window)):
             return HOURS_WORDS
-        start, end = map(_minutes, window)
+        start, end = map(minutes_of, window)
         if end <= start:
             return "Hours end after they start. Split a night at midnight: 22:00-24:00, then 00:00-06:00 the next day."
         if start < reached:
@@ -153,10 +155,11 @@ def _window_fault(windows):
 
 
 def _is_clock(text):
-    return isinstance(text, str) and bool(CLOCK.match(text)) and _minutes(text) <= 24 * 60
+    return isinstance(text, str) and bool(CLOCK.match(text)) and minutes_of(text) <= 24 * 60
 
 
-def _minutes(text):
+def minutes_of(text):
+    """Minutes after midnight of `HH:MM`."""
     return int(text[:2]) * 60 + int(text[3:])
 
 
@@ -237,4 +240,4 @@ def days_off_text(rows):
 def _clock(text):
     """`9:00` and `9` as `09:00`."""
     hour, _, minute = text.strip().partition(":")
-    return f"{hour.zfill(2)}:{minute or '00'}"
+    return f"{hour.zfill(2)}:{minute or '00'}" if hour else text

@@ -48,6 +48,8 @@ def escalation_due(stage, calendar):
 
 
 def _set_watch(stage, calendar, now):
+    if stage.due_at is None:
+        return
     hours = stage_rules(stage.metadata).reminder_hours
     # Who could sign is told when the stage starts: a reminder that would come before that says nothing new.
     stage.remind_at = sla.reminder(stage.due_at, hours, after=now, calendar=calendar) if hours else None
