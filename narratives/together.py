@@ -9,6 +9,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.addresses import safe_next
+from accounts.scoping import uuid_or_404
 from approvals.delegation import candidates, why_not_delegate
 from approvals.models import ApprovalStage
 from approvals.presence import note_presence, who_is_looking
@@ -22,7 +23,7 @@ from portal.text import one_line
 
 NAMES_SHOWN = 3
 STOP_POLLING = 286  # HTMX asks no more after it
-DECIDED_MEANWHILE = "This stage no longer waits for you. Load the page to see what happened."
+DECIDED_MEANWHILE = "The stage you opened no longer waits for you. Load the page to see what happened."
 
 
 @login_required
@@ -81,10 +82,11 @@ def stage_of(export, stage_id):
 @never_cache
 @require_safe
 def export_presence(request, pk):
-    """Who else is looking (a fragment that is polled); 204 while nothing changed."""
+    """Who else is looking at `?stage=` (a fragment that is polled); 204 while nothing changed."""
     light = NarrativeExport.objects.only("ladder", "execution")
     found, now = export_or_404(request.user, pk, queryset=light), timezone.now()
-    if not stages_to_sign(request.user, now=now).filter(ladder=found.ladder_id).exists():
+    stage_id = uuid_or_404(request.GET.get("stage"))
+    if not stages_to_sign(request.user, now=now).filter(ladder=found.ladder_id, pk=stage_id).exists():
         words, status = DECIDED_MEANWHILE, STOP_POLLING
     else:
         words, status = note_and_tell(found.ladder_id, request.user, now), 200
