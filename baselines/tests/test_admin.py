@@ -1,0 +1,81 @@
+"""The admin shows baselines and changes them only by the verbs of the portal."""
+
+import pytest
+from django.contrib.messages import get_messages
+from django.urls import reverse
+
+from baselines.models import Baseline
+from baselines.tests.lab import everything, kinds
+
+LIST = reverse("admin:baselines_baseline_changelist")
+
+
+@pytest.fixture
+def ada(lab, client):
+    client.force_login(lab.ada)
+    return client
+
+
+def act(client, action, *rows, **given):
+    body = {"action": action, "_selected_action": [str(row.pk) for row in rows], **given}
+    answer = client.post(LIST, body)
+    return answer, [str(message) for message in get_messages(answer.wsgi_request)]
+
+
+def test_nothing_is_added_changed_or_deleted_by_hand(lab, ada):
+    baseline = lab.published()
+    page = reverse("admin:baselines_baseline_change", args=[baseline.pk])
+    before = everything()
+    assert ada.get(page).status_code == ada.get(LIST).status_code == 200
+    assert ada.post(page, {"status": "rolled_back"}).status_code == 403
+    assert ada.get(reverse("admin:baselines_baseline_add")).status_code == 403
+    assert ada.post(reverse("admin:baselines_baseline_delete", args=[baseline.pk]), {"post": "yes"}).status_code == 403
+    act(ada, "delete_selected", baseline, post="yes")
+    assert ada.get(reverse("admin:baselines_baselineevent_changelist")).status_code == 200
+    assert everything() == before
+
+
+def test_an_action_asks_first_and_then_goes_through_the_verb(lab, ada):
+    baseline = lab.submitted()
+    asked, _ = act(ada, "approve", baseline)
+    assert b"Yes, approve" in asked.content
+    assert kinds(baseline) == ["submitted"]
+    _, told = act(ada, "approve", baseline, confirm="yes", notes="Sound")
+    assert told == ["Approved N1 standard."]
+    _, told = act(ada, "publish", baseline, confirm="yes")
+    assert told[-1] == "Published N1 standard, version 1."
+    assert kinds(baseline) == ["submitted", "review.approve", "published"]
+
+
+def test_rejecting_and_rolling_back_need_a_reason(lab, ada):
+    rejected, first, second = lab.submitted(), lab.published(), lab.published()
+    before = everything()
+    for action, row in (("reject", rejected), ("roll_back", second)):
+        answer, told = act(ada, action, row, confirm="yes", notes=" ")
+        assert (answer.status_code, len(told)) == (200, 1)
+    assert everything() == before
+    asked, _ = act(ada, "roll_back", second)
+    assert str(first.pk) in asked.content.decode()
+    act(ada, "roll_back", second, confirm="yes", notes="Primer lot", target=str(first.pk))
+    act(ada, "reject", rejected, confirm="yes", notes="No NTC")
+    assert Baseline.objects.get(is_current=True) == first
+    assert Baseline.objects.get(pk=rejected.pk).review_notes == "No NTC"
+
+
+def test_a_refusal_is_shown_and_the_others_go_on(lab, ada):
+    own, other = lab.submitted(by=lab.ada), lab.submitted()
+    _, told = act(ada, "approve", own, other, confirm="yes")
+    assert told == [
+        "N1 standard: You submitted this baseline, so somebody else reviews it.",
+        "Approved N1 standard.",
+    ]
+
+
+@pytest.mark.parametrize("staff", [False, True])
+def test_only_administrators_enter(lab, client, staff):
+    lab.mate.is_staff = staff
+    lab.mate.save()
+    client.force_login(lab.mate)
+    assert client.get(LIST).status_code in (302, 403)
+    act(client, "approve", lab.submitted(), confirm="yes")
+    assert Baseline.objects.get().status == "submitted"
