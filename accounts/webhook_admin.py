@@ -33,6 +33,7 @@ class WebhookForm(forms.ModelForm):
     class Meta:
         model = WebhookEndpoint
         fields = ["name", "url", "team", "kinds", "is_active"]
+        labels = {"url": "Address"}
         help_texts = {
             "url": "Begins with https:// and leads to a public address, or to one that WEBHOOK_ALLOWED_INTERNAL lists.",
             "team": "Only what happens in this team; empty: in every team.",
@@ -52,9 +53,11 @@ class WebhookAdmin(VerbAdmin):
     list_select_related = ["team"]
     search_fields = ["name", "url"]
     readonly_fields = ["created_at", "created_by"]
-    fields = [*WebhookForm.Meta.fields, *readonly_fields]
     autocomplete_fields = ["team"]
     actions = ["test", "renew_secret"]
+
+    def get_fields(self, request, obj=None):
+        return [*WebhookForm.Meta.fields, *(self.readonly_fields if obj else [])]
 
     def save_model(self, request, obj, form, change):
         given = {name: form.cleaned_data[name] for name in WebhookForm.Meta.fields}
