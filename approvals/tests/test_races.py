@@ -3,6 +3,7 @@
 import json
 import multiprocessing
 import os
+from itertools import combinations_with_replacement
 
 import pytest
 from django.db import connections
@@ -10,8 +11,10 @@ from django.db import connections
 from accounts.models import User
 from approvals.models import ApprovalAction, ApprovalLadder, Signature
 from approvals.tests.lab import DIGEST, Lab, password
-from approvals.transitions import approve_stage, reject_stage, reset_stage
+from approvals.transitions import approve_stage, delegate_stage, reject_stage, reset_stage
+from approvals.transitions_claim import claim_stage
 from approvals.verification import verify_ladder
+from experiments.tests.recorded import assert_chain
 from ledger.errors import Refusal
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -107,3 +110,38 @@ def test_two_resets_at_once_open_one_cycle(lab):
     assert sorted(status for status, _ in answers) == [200, 409]
     assert lab.statuses(ladder) == ("pending", 2, ["in_progress", "pending"])
     assert verify_ladder(ApprovalLadder.objects.get()) == []
+
+
+def _everything_is_sound(lab, answers):
+    assert {status for status, _ in answers} <= {200, 403, 409}, answers
+    assert 200 in {status for status, _ in answers}
+    assert all(sentence.endswith(".") for status, sentence in answers if status != 200)
+    for ladder in ApprovalLadder.objects.all():
+        assert verify_ladder(ladder) == []
+    assert_chain(lab.execution)
+
+
+VERBS = ("approve", "reject", "reset", "delegate", "claim")
+
+
+def _call(lab, verb, ladder, number):
+    """The n-th of eight people doing this on the second stage (a reset: on the first)."""
+    second, person = lab.stage(ladder, 2), lab.crowd[number]
+    return {
+        "approve": signing_by(person, second, meaning="approved"),
+        "reject": signing_by(person, second, verb=reject_stage, notes="No"),
+        "reset": lambda: reset_stage(lab.stage(ladder, 1).pk, by=lab.admin, notes="Again"),
+        "delegate": lambda: delegate_stage(second.pk, by=person, delegate_id=lab.crowd[(number + 1) % 8].pk),
+        "claim": lambda: claim_stage(second.pk, by=person),
+    }[verb]
+
+
+@pytest.mark.parametrize(("one", "other"), [*combinations_with_replacement(VERBS, 2)])
+def test_eight_at_once_in_every_pair_of_verbs_leave_a_sound_ladder(lab, one, other):
+    lab.crowd = [lab.user(f"Signer {number}", "qa_lead") for number in range(8)]
+    ladder = lab.ladder("scientist", "qa_lead", "compliance")
+    signing_by(lab.lea, lab.stage(ladder, 1), meaning="approved")()
+    answers = at_once(*(_call(lab, one if number % 2 else other, ladder, number) for number in range(8)))
+    _everything_is_sound(lab, answers)
+    decided = ApprovalAction.objects.filter(stage=lab.stage(ladder, 2), action_type__in=["approved", "rejected"])
+    assert decided.count() <= 1
