@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import Team, User
 from approvals.models import ApprovalStage
+from baselines.models import Baseline
 from experiments.models import Execution, Protocol
 from narratives.models import NarrativeExport, Package
 
@@ -27,6 +28,9 @@ def test_the_demonstration_has_what_a_newcomer_wants_to_see(laboratory):
     assert exports == {"pending": 3, "rejected": 2, "approved": 4}
     assert Package.objects.filter(status="queued").count() == 4
     assert ApprovalStage.objects.filter(status="in_progress", due_at__lt=timezone.now()).count() == 1
+    baselines = Counter(Baseline.objects.values_list("status", flat=True))
+    assert baselines == {"submitted": 1, "rejected": 1, "approved": 1, "published": 4, "rolled_back": 1}
+    assert Baseline.objects.filter(is_current=True).count() == 3
     assert all(user.email in laboratory for user in User.objects.people())
 
 

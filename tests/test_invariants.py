@@ -8,6 +8,7 @@ from django.conf import settings as project
 from django.core.management import CommandError, call_command
 from django.db import connection
 
+from baselines.models import Baseline
 from evidence.models import StoredFile
 from experiments.models import ExecutionEvent
 from ledger import triggers
@@ -65,11 +66,17 @@ def _timeline():
     return str(event.pk)
 
 
+def _baseline():
+    standard = Baseline.objects.filter(is_current=True).first()
+    Baseline.objects.filter(pk=standard.pk).update(is_current=False)
+    return f"the current baseline is none, {standard.pk} expected"
+
+
 def test_a_laboratory_as_made_is_sound(laboratory):
     verify()
 
 
-@pytest.mark.parametrize("damage", [_narrative, _seal, _dossier, _evidence, _timeline])
+@pytest.mark.parametrize("damage", [_narrative, _seal, _dossier, _evidence, _timeline, _baseline])
 def test_each_damage_is_named(laboratory, damage):
     named = damage()
     with pytest.raises(CommandError, match=named):

@@ -11,6 +11,7 @@ from accounts.passwords import check_password_again
 from approvals.enums import Meaning, StageStatus
 from approvals.models import ApprovalStage
 from approvals.transitions import approve_stage, reject_stage
+from biolabs.demo.baselines import add_baselines
 from biolabs.demo.clock import at
 from biolabs.demo.people import PASSWORD, PEOPLE
 from biolabs.demo.protocols import PROTOCOLS
@@ -46,6 +47,7 @@ class Laboratory:
         for run in RUNS:
             self.say(f"  {run.title}")
             self._run(run)
+        add_baselines(self.people)
         self._ladder()
 
     def _people(self):
