@@ -21,20 +21,21 @@ from ledger.errors import Invalid
 @require_http_methods(["GET", "HEAD", "POST"])
 def notification_choices(request):
     """Each kind: at once, in the daily digest, or not by e-mail."""
-    kinds = kinds_for(operator=is_operator(request.user))
+    operator = is_operator(request.user)
+    kinds = kinds_for(operator=operator)
     if request.method != "POST":
-        return _page(request, kinds, email_choices(request.user))
+        return _page(request, kinds, email_choices(request.user), operator=operator)
     given = {kind.code: request.POST[kind.code] for kind in kinds if kind.code in request.POST}
     try:
         changes = choose_notifications(request.user, by=request.user, choices=given)
     except Invalid as refusal:
         shown = email_choices(request.user) | given
-        return _page(request, kinds, shown, refusal=refusal)
+        return _page(request, kinds, shown, operator=operator, refusal=refusal)
     messages.success(request, "Your choices are saved." if changes else "Nothing was changed.")
     return redirect("notification_choices")
 
 
-def _page(request, kinds, chosen, *, refusal=None):
+def _page(request, kinds, chosen, *, operator, refusal=None):
     groups = {}
     for kind in kinds:
         cells = [(when, when in kind.options, chosen[kind.code] == when) for when in EmailWhen]
@@ -45,5 +46,6 @@ def _page(request, kinds, chosen, *, refusal=None):
         "configured": settings.EMAIL_CONFIGURED,
         "digest_hour": settings.DIGEST_HOUR,
         "given_up": emails.given_up().filter(user=request.user).count(),
+        "given_up_by_all": emails.given_up().count() if operator else 0,
     }
     return render(request, "accounts/notification_choices.html", context, status=400 if refusal else 200)

@@ -161,7 +161,7 @@ def test_a_forged_choice_is_a_sentence_and_keeps_what_was_picked(client, lea):
     assert not NotificationChoice.objects.exists()
 
 
-def test_the_page_says_what_e_mail_cannot_do_here(client, lea, settings):
+def test_the_page_says_what_e_mail_cannot_do_here(client, lea, jonas, settings):
     client.force_login(lea)
     assert "sends no e-mail" in client.get(PAGE).content.decode()
     settings.EMAIL_CONFIGURED = True
@@ -169,6 +169,11 @@ def test_the_page_says_what_e_mail_cannot_do_here(client, lea, settings):
     text = client.get(PAGE).content.decode()
     assert "sends no e-mail" not in text
     assert "1 notification could not be sent" in text
+    assert "As an operator" not in text
+    lea.is_admin = True
+    lea.save()
+    Notification.objects.create(user=jonas, kind="stage_to_sign", title="T", email_attempts=6)
+    assert "2 notifications of all people could not be sent" in client.get(PAGE).content.decode()
 
 
 @pytest.mark.parametrize("rows", [0, 20])

@@ -9,13 +9,17 @@ pytestmark = pytest.mark.e2e
 PAGES = [
     "/",
     "/?tab=mine",
+    "/?tab=review",
     "/?tab=done",
     "/executions/",
     "/executions/?q=LUDOX&status=completed",
     "/executions/new/",
     "/protocols/",
     "/exports/",
+    "/baselines/",
     "/account/",
+    "/account/notifications/",
+    "/account/notifications/choices/",
     "/account/second-factor/",
     "/operations/",
     "/governance/ladders/",
@@ -28,10 +32,16 @@ PAGES = [
     "RUN/exports/new/",
     "RUN/notebook/",
     "RUN/files/",
+    "RUN/baselines/",
+    "RUN/baselines/new/",
     "EXPORT",
     "EXPORT?tab=evidence",
     "EXPORT?tab=changes",
     "EXPORT?tab=audit",
+    "BASELINE",
+    "BASELINE?tab=differences",
+    "BASELINE?tab=events",
+    "PROTOCOL",
 ]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
 
@@ -43,8 +53,10 @@ def places(browser, portal):
     olga = Visitor(browser, portal).sign_in("olga")
     export = olga.open("/exports/?q=SARS").get_by_role("link", name="assay validation · v2").get_attribute("href")
     run = olga.open("/executions/?q=SARS").get_by_role("link", name="assay validation").first.get_attribute("href")
+    baseline = olga.open("/baselines/?q=gravity").get_by_role("link", name="gravity column").get_attribute("href")
+    protocol = olga.open(baseline).locator("a[href^='/protocols/']").last.get_attribute("href")
     olga.context.close()
-    return {"EXPORT": export, "RUN/": run, "RUN": run}
+    return {"EXPORT": export, "RUN/": run, "RUN": run, "BASELINE": baseline, "PROTOCOL": protocol}
 
 
 def address(page, places):
