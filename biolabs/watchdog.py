@@ -28,16 +28,16 @@ log = structlog.get_logger(__name__)
 LOOKS_EVERY = 0.5
 STARTING_SECONDS = 30  # until the first heartbeat, on a busy machine
 SHORT_LIFE_SECONDS = 10
-LONGEST_PAUSE_SECONDS = 30
 LONGEST_JOB_SECONDS = settings.Q_CLUSTER["timeout"] + 60  # past it django-q2 should have ended the job
 PUT_IN_ORDER_EVERY = 2
 
 
 class Watchdog:
-    def __init__(self, *, beat_seconds=5, stale_seconds=30, stopping_seconds=10):
+    def __init__(self, *, beat_seconds=5, stale_seconds=30, stopping_seconds=10, longest_pause_seconds=30):
         self.beat_seconds = beat_seconds
         self.stale_seconds = stale_seconds
         self.stopping_seconds = stopping_seconds
+        self.longest_pause_seconds = longest_pause_seconds
         self.folder = settings.DATA_DIR / "run" / f"worker-{socket.gethostname()}-{os.getpid()}"
         self.signs = signs.Signs(self.folder)
         self.stopping = threading.Event()
@@ -76,7 +76,8 @@ class Watchdog:
         self.cluster.wait()
         self._held |= self.signs.taken()
         lived = time.monotonic() - self.started_at
-        self._pause = min(LONGEST_PAUSE_SECONDS, max(1, self._pause * 2)) if lived < SHORT_LIFE_SECONDS else 0
+        longer = min(self.longest_pause_seconds, max(1, self._pause * 2))
+        self._pause = longer if lived < SHORT_LIFE_SECONDS else 0
 
     def _start(self):
         shutil.rmtree(self.folder, ignore_errors=True)

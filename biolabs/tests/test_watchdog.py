@@ -10,7 +10,7 @@ import pytest
 
 from tests.deployment import eventually
 
-QUICKLY = ("--beat-seconds", 0.5, "--stale-seconds", 4, "--stopping-seconds", 1)
+QUICKLY = ("--beat-seconds", 0.5, "--stale-seconds", 4, "--stopping-seconds", 1, "--longest-pause-seconds", 1)
 
 
 class Worker:
