@@ -1,3 +1,5 @@
+import os
+import shutil
 from importlib.util import find_spec
 
 import pytest
@@ -9,7 +11,7 @@ from django.test import TransactionTestCase
 
 from accounts.models import SYSTEM_EMAIL
 from ledger import triggers
-from tests.deployment import Template
+from tests.deployment import ENGINE, Template
 
 collect_ignore = ["biolabs/test_settings.py"]
 if find_spec("playwright") is None:
@@ -65,7 +67,23 @@ def empty_caches():
 
 @pytest.fixture(scope="session")
 def migrated_template(tmp_path_factory):
-    return Template(tmp_path_factory.mktemp("template"))
+    folder = tmp_path_factory.getbasetemp()
+    return Template((folder.parent if "PYTEST_XDIST_WORKER" in os.environ else folder) / "template")
+
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(django_db_modify_db_settings_parallel_suffix, migrated_template):
+    """Every test process begins with a copy of the one migrated database; its own `migrate` has nothing left to do."""
+    test = connections["default"].settings_dict["TEST"]
+    if ENGINE == "sqlite":
+        shutil.copy(migrated_template.database, test["NAME"])
+    else:
+        test["TEMPLATE"] = migrated_template.name
+
+
+@pytest.fixture(scope="session")
+def django_db_keepdb():
+    return True  # what was copied must not be made anew; it goes with the run's folder or server
 
 
 @pytest.fixture

@@ -1,5 +1,6 @@
 """A deployment of its own for tests that start real processes: data folder, database, environment."""
 
+import fcntl
 import os
 import shutil
 import subprocess
@@ -53,21 +54,35 @@ class Deployment:
 
 
 class Template:
-    """A migrated empty deployment, made once per test process and copied for each test."""
+    """A migrated empty deployment, made once per run by the first test process that asks, copied by all of them."""
 
     def __init__(self, folder):
         self.folder = Path(folder)
-        self.name = f"template_{uuid.uuid4().hex}"
-        original = Deployment(self.folder / "original", database_url=self._create(self.name))
-        original.manage("migrate", "-v0")
-        original.manage("createcachetable")
+        self.folder.mkdir(exist_ok=True)
+        made = self.folder / "made"
+        with (self.folder / "lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not made.exists():
+                made.write_text(self._make())
+            self.name = made.read_text()
+
+    def _make(self):
+        name = f"template_{uuid.uuid4().hex}"
+        original = Deployment(self.folder / name, database_url=self._create(name))
+        commands = "call_command('migrate', verbosity=0); call_command('createcachetable')"  # in one process
+        original.manage("shell", "-v0", "-c", f"from django.core.management import call_command; {commands}")
+        return name
+
+    @property
+    def database(self):
+        """The file of its SQLite."""
+        return self.folder / self.name / "biolabs.sqlite3"
 
     def copy(self, folder):
         database_url = self._create(f"copy_{uuid.uuid4().hex}", template=self.name)
         copy = Deployment(folder, database_url=database_url)
         if ENGINE == "sqlite":
-            for path in (self.folder / "original").glob("biolabs.sqlite3*"):
-                shutil.copy(path, copy.folder)
+            shutil.copy(self.database, copy.folder)
         return copy
 
     @staticmethod
