@@ -55,6 +55,7 @@ class Bench:
         count, size = (4, 10 * MEGABYTE) if self.quick else (20, 100 * MEGABYTE)
         package = self.packaging(count, size)
         self.downloads(package)
+        self.monitor()
         print(f"\n{self.missed} yardsticks missed." if self.missed else "\nEvery yardstick is kept.")
         return self.missed
 
@@ -62,6 +63,11 @@ class Bench:
         self.missed += not kept
         verdict = "ok" if kept else "MISSED"
         print(COLUMNS.format(what, measured, yardstick, f"{ratio:.2f}", allowed, verdict), flush=True)
+
+    def compare(self, what, took, yardstick, *, allowed):
+        """Seconds against seconds; `allowed` times the yardstick at most."""
+        measured = [f"{seconds * 1000:.1f} ms" for seconds in (took, yardstick)]
+        self.row(what, *measured, took / yardstick, f"{allowed:.2f}", kept=took <= allowed * yardstick)
 
     # --- requesting an export
 
@@ -179,6 +185,13 @@ class Bench:
         client = Client()
         client.force_login(self.lab.scientist)
         return f"{settings.SESSION_COOKIE_NAME}={client.cookies[settings.SESSION_COOKIE_NAME].value}"
+
+    # --- the monitor of stages in progress
+
+    def monitor(self):
+        from bench.monitor import measure
+
+        measure(self, *((5_000, 100) if self.quick else (100_000, 1_000)))
 
 
 def best(times, work):
