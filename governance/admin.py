@@ -1,5 +1,6 @@
 """Approval ladders in Django's admin: drafts are edited as rows; every change goes through the transitions."""
 
+import re
 from dataclasses import dataclass
 from functools import partial
 
@@ -33,6 +34,7 @@ from ledger.admin import ReadOnlyAdmin
 from ledger.errors import Refusal, TransitionDenied
 
 MOST_AT_ONCE = 100
+VERSION_NAMED = re.compile(r"(.+?)(?:@|\s+v)(\d{1,9})\Z", re.ASCII)
 
 
 def publish(template, *, by):
@@ -229,6 +231,14 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
                 outrun=Exists(newer), assigned=Count("family__versions__assignments", filter=in_force, distinct=True)
             )
         )
+
+    def get_search_results(self, request, queryset, search_term):
+        """`biosafety@2` and `Biosafety v2` name a version; an assignment is offered what is published."""
+        if request.GET.get("model_name") == "templateassignment":
+            queryset = queryset.filter(status=TemplateStatus.PUBLISHED)
+        if named := VERSION_NAMED.match(search_term.strip()):
+            queryset, search_term = queryset.filter(version=int(named[2])), named[1]
+        return super().get_search_results(request, queryset, search_term)
 
     @admin.display(description="key", ordering="family__template_key")
     def key(self, template):

@@ -435,6 +435,24 @@ def test_the_search_fields_find(office, published, protocol, field):
     assert office.get("/admin/autocomplete/", ask).json()["results"]
 
 
+@pytest.mark.parametrize(
+    ("term", "found"),
+    [
+        ("Biosafety v1", ["Biosafety v1"]),
+        ("biosafety@2", []),
+        ("biosafety@3", ["Biosafety v3"]),
+        ("bio", ["Biosafety v3", "Biosafety v1"]),
+    ],
+)
+def test_an_assignment_is_offered_what_is_published_by_name_and_version(office, published, olga, term, found):
+    create_template(by=olga, template_key="biosafety", name="Biosafety", stage_blueprint=STAGES)
+    create_template(by=olga, template_key="biosafety", name="Biosafety", stage_blueprint=STAGES, publish=True)
+    ask = {"app_label": "governance", "model_name": "templateassignment", "field_name": "template", "term": term}
+    assert [row["text"] for row in office.get("/admin/autocomplete/", ask).json()["results"]] == found
+    listed = office.get(TEMPLATES, {"q": "biosafety@2"}).context["cl"].result_list
+    assert [row.version for row in listed] == [2]
+
+
 @pytest.mark.parametrize("name", ["templatesnapshot", "templateauditlog", "templatefamily"])
 def test_records_are_only_looked_at(office, published, name):
     base = f"/admin/governance/{name}/"
