@@ -1,4 +1,4 @@
-"""Counts wrong passwords in the shared cache, per account and per address (21 CFR 11.300(d)).
+"""Counts wrong passwords and codes in the shared cache, per account and per address (21 CFR 11.300(d)).
 
 Every guess claims a place before it is checked and gives it back when it was right, so that guesses made at the
 same moment in several processes count too.
@@ -54,7 +54,8 @@ def account_counter(purpose, account):
     return Counter(
         f"{purpose}:account:{_short(str(account).strip().lower())}",
         ACCOUNT_LIMIT,
-        "Too many wrong passwords for this account. Try again in {minutes} min, or ask an administrator to unlock it.",
+        "Too many wrong passwords or codes for this account. Try again in {minutes} min, "
+        "or ask an administrator to unlock it.",
     )
 
 
@@ -62,7 +63,7 @@ def address_counter(purpose, address):
     return Counter(
         f"{purpose}:address:{_short(address)}",
         ADDRESS_LIMIT,
-        "Too many wrong passwords from this network address. Try again in {minutes} min.",
+        "Too many wrong passwords or codes from this network address. Try again in {minutes} min.",
     )
 
 

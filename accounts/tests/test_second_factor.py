@@ -319,6 +319,36 @@ def test_an_administrator_gives_a_reason_and_takes_off_only_what_is_there(lea, j
     assert Authenticator.objects.filter(type="totp").count() == 2
 
 
+def test_of_two_that_enrol_at_once_one_wins(transactional_db, lea):
+    setups = [second_factor.new_setup(lea, now=timezone.now()) for _ in range(2)]
+    calls = [
+        lambda setup=setup: verbs.enrol_second_factor(lea, by=lea, setup=setup, code=Phone(setup.secret).code())
+        for setup in setups
+    ]
+    answers = at_once(*calls)
+    assert sorted(getattr(answer, "code", "enrolled") for answer in answers) == ["already_enrolled", "enrolled"]
+    assert recorded(AccountAction.SECOND_FACTOR_SET).count() == 1
+
+
+def test_nothing_is_written_where_the_audit_trail_cannot_be(lea, jonas, admin, phone, monkeypatch):
+    def broken(*args, **kwargs):
+        raise RuntimeError("the audit trail cannot be written")
+
+    setup = second_factor.new_setup(jonas, now=timezone.now())
+    code, before = Phone(setup.secret).code(), list(Authenticator.objects.order_by("pk").values("pk", "data"))
+    for module in ("transitions_second_factor", "second_factor"):
+        monkeypatch.setattr(f"accounts.{module}.record_account_event", broken)
+    for call in (
+        lambda: verbs.enrol_second_factor(jonas, by=jonas, setup=setup, code=code),
+        lambda: verbs.remove_second_factor_of(lea.pk, by=admin, reason="Because"),
+        lambda: sign(lea, phone.recovery[0]),
+    ):
+        with pytest.raises(RuntimeError):
+            call()
+    assert list(Authenticator.objects.order_by("pk").values("pk", "data")) == before
+    assert not Notification.objects.exists()
+
+
 # --- What is stored ---------------------------------------------------------------------------------------------------
 
 

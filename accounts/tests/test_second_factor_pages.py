@@ -111,6 +111,17 @@ def test_guessing_codes_is_locked_and_the_password_step_does_not_help(client, le
     assert AccountEvent.objects.filter(action=AccountAction.LOCKED, about=lea).count() == 1
 
 
+def test_neither_code_nor_secret_gets_into_a_log_line(client, lea, phone, caplog, capfd):
+    caplog.set_level("DEBUG")
+    wrong, code = phone.wrong(), phone.code()
+    password_step(client)
+    client.post(CODE, {"code": wrong})
+    client.post(CODE, {"code": code})
+    logged = caplog.text + "".join(capfd.readouterr())
+    assert "/sign-in/code/" in logged
+    assert not any(word in logged for word in (phone.secret, code, PASSWORD))
+
+
 def test_the_code_needs_csrf(lea, phone):
     assert Client(enforce_csrf_checks=True).post(CODE, {"code": phone.code()}).status_code == 403
 

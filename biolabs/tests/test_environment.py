@@ -72,6 +72,11 @@ def test_a_refusal_does_not_repeat_the_password(tmp_path):
     assert "hush" not in start(tmp_path, DATABASE_URL="mysql://user:hush@host/name").stderr
 
 
+def test_a_second_factor_cannot_be_required_where_nothing_is_asked_for(tmp_path):
+    refused = start(tmp_path, SECOND_FACTOR_REQUIRED_TO_SIGN="on", SIGNATURE_REAUTHENTICATION="off")
+    assert "SECOND_FACTOR_REQUIRED_TO_SIGN needs SIGNATURE_REAUTHENTICATION to be on." in refused.stderr
+
+
 def test_a_bucket_goes_with_its_settings(tmp_path):
     refused = start(tmp_path, S3_ENDPOINT_URL="https://store.example")
     assert refused.stderr == "BioLabs cannot start: S3_BUCKET must name a bucket when other S3_ settings are set.\n"
