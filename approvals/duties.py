@@ -82,6 +82,11 @@ def signers_of_other_stages(stage):
     return decisions_on_other_stages(stage).values_list("actor_id", flat=True)
 
 
+def signers_in_force(ladder):
+    """The ids of who signed a stage of this ladder."""
+    return decisions_in_force().filter(stage__ladder=ladder.pk).values_list("actor_id", flat=True)
+
+
 def place(stage):
     return f"stage {stage.sequence_index}, {stage.name},"
 

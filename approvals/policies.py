@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from accounts.models import User
 from accounts.roles import check_holds_role
-from approvals.absences import absence_covering, absences_at, present, span, stand_ins
+from approvals.absences import absence_covering, span, stand_ins
 from approvals.duties import DECIDED, DECISIONS, check_duties, free_of_duties, place, principal_fault, told_at
 from approvals.enums import ActionType, LadderStatus, StageStatus
 from ledger.canonical import rfc3339
@@ -59,20 +59,6 @@ def who_can_sign(stage, *, now):
     if named:
         people = people.filter(Q(pk__in=named) | Q(pk__in=stand_ins(stage, now=now)))
     return free_of_duties(people, stage)
-
-
-def starving(stage, *, now):
-    """A sentence when nobody who could sign the stage is there to do it, else None."""
-    people = who_can_sign(stage, now=now)
-    if present(people, stage, now=now).exists():
-        return None
-    named = [each for each in (stage.delegated_to, stage.assignee) if each]
-    if gone := [each for each in named if not each.is_active]:
-        return f"Nobody can sign it: {gone[0].printed_name} is deactivated. An administrator can delegate it."
-    away = absences_at(stage, people, now=now)
-    if not away:
-        return f"Nobody can sign it: nobody free to do so holds the role {stage.required_role} here."
-    return f"Nobody who can sign it is there: {away[0].user.printed_name} is back on {told_at(away[0].ends_at)}."
 
 
 def acting_as(user, stage, *, now):

@@ -5,16 +5,16 @@ from dataclasses import dataclass, field
 from django.urls import NoReverseMatch, reverse
 
 from accounts.second_factor import is_enrolled
+from approvals.attendance import starving
 from approvals.delegation import who_can_stand_in, why_not_delegate
 from approvals.duties import DECIDED, DECISIONS
-from approvals.enums import ActionType, StageStatus
+from approvals.enums import ActionType, LadderStatus, StageStatus
 from approvals.forms import DelegateForm, ResetForm, SignForm
 from approvals.models import ApprovalLadder, ApprovalStage
 from approvals.notices import PAGES
 from approvals.policies import (
     acting_as,
     is_overdue,
-    starving,
     why_not_claim,
     why_not_release,
     why_not_reset,
@@ -99,7 +99,11 @@ class LadderView:
 
 def ladder_view(ladder, user, now, *, artifact_ready=False):
     """A LadderView for `user`; the number of queries does not grow with stages or decisions."""
-    stages = [_stage_view(stage, user, now, artifact_ready) for stage in ladder_stages(ladder)]
+    rungs = ladder_stages(ladder)
+    warnings = starving(ladder, rungs, now=now) if ladder.status == LadderStatus.PENDING else {}
+    stages = [_stage_view(stage, user, now, artifact_ready) for stage in rungs]
+    for each in stages:
+        each.starving = warnings.get(each.stage.pk)
     current = next((each for each in stages if each.stage.status == StageStatus.IN_PROGRESS), None)
     return LadderView(ladder, stages, current, sum(each.stage.status in DECIDED for each in stages))
 
@@ -122,7 +126,6 @@ def _stage_view(stage, user, now, artifact_ready):
         urls=_targets(stage),
     )
     if stage.status == StageStatus.IN_PROGRESS:
-        view.starving = starving(stage, now=now)
         _add_signing(view, user, now)
     if stage.status in DECIDED:
         view.why_not_reset = why_not_reset(user, stage, artifact_ready=artifact_ready)

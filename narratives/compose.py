@@ -1,5 +1,6 @@
 """The compose page: ladder, evidence, notes, preview; one press requests the export."""
 
+from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.db.models import Q
@@ -8,10 +9,14 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from accounts.models import RoleGrant, User
+from approvals.attendance import Seat, too_few
+from approvals.calendars import calendar_of
+from approvals.sla import deadline
 from evidence.catalog import discover
 from evidence.enums import EvidenceType
 from governance.differences import stage_in_words
 from governance.queries import assigned_snapshot, blueprint_of, names_in
+from governance.stage_rules import stage_rules
 from ledger.errors import Refusal, TransitionDenied
 from narratives.differences import narrative_diff
 from narratives.forms import ComposeForm
@@ -96,12 +101,46 @@ def _assigned(snapshot, execution, requester):
     blueprint = blueprint_of(snapshot)
     holders = _holders({stage.required_role for stage in blueprint.stages}, execution, requester)
     names, stages = names_in([stage.members() for stage in blueprint.stages]), []
-    for stage in blueprint.stages:
+    warnings = _starving(blueprint, execution, requester)
+    for number, stage in enumerate(blueprint.stages):
         people = holders.get(stage.required_role, [])
         if stage.assignee_id:
             people = [user for user in people if str(user.pk) == stage.assignee_id]
-        stages.append({"words": stage_in_words(stage.members(), names=names), "people": people[:4]})
-    return {"snapshot": snapshot, "name": blueprint.name, "key": blueprint.template_key, "stages": stages}
+        words = stage_in_words(stage.members(), names=names)
+        stages.append({"words": words, "people": people[:4], "starving": warnings.get(number)})
+    return {
+        "snapshot": snapshot,
+        "name": blueprint.name,
+        "key": blueprint.template_key,
+        "stages": stages,
+        "latest_end": _latest_end(blueprint, execution),
+    }
+
+
+def _starving(blueprint, execution, requester):
+    """`{stage number from 0: sentence}` for the stages nobody who is there could sign."""
+    named = {stage.assignee_id for stage in blueprint.stages} - {None}
+    people = {str(user.pk): user for user in User.objects.filter(pk__in=named)}
+    seats = [
+        Seat(
+            number,
+            stage.required_role,
+            assignee=people.get(stage.assignee_id),
+            excludes_uploaders=stage_rules(stage.metadata).exclude_uploaders,
+        )
+        for number, stage in enumerate(blueprint.stages)
+    ]
+    barred = {requester.pk} if settings.SEPARATION_OF_DUTIES else set()
+    return too_few(seats, team_id=execution.team_id, barred=barred, now=timezone.now())
+
+
+def _latest_end(blueprint, execution):
+    """When the last stage would be due if it started now and each took all its time; None without time limits."""
+    calendar, end = calendar_of(execution.team_id), timezone.now()
+    hours = [stage.sla_hours for stage in blueprint.stages if stage.sla_hours]
+    for each in hours:
+        end = deadline(end, each, calendar).due_at
+    return end if hours else None
 
 
 def _holders(roles, execution, requester):

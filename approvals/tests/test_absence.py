@@ -7,9 +7,10 @@ import time_machine
 from django.test import override_settings
 
 from accounts.models import Absence
+from approvals import attendance
 from approvals.models import ApprovalLadder
-from approvals.policies import starving, who_can_sign, why_not_sign
-from approvals.queries import stages_to_sign
+from approvals.policies import who_can_sign, why_not_sign
+from approvals.queries import ladder_stages, stages_to_sign
 from approvals.tests.lab import approve
 from approvals.verification import verify_ladder
 from ledger.canonical import loads
@@ -143,18 +144,62 @@ def test_who_is_back_signs_what_was_assigned(lab):
     assert loads(signature.statement)["acting_as"] == {"capacity": "assignee", "of": None}
 
 
+def warned(ladder):
+    """`{stage number: sentence}`."""
+    ladder = ApprovalLadder.objects.get(pk=ladder.pk)
+    stages = ladder_stages(ladder)
+    numbers = {stage.pk: stage.sequence_index for stage in stages}
+    return {numbers[pk]: words for pk, words in attendance.starving(ladder, stages, now=NOW).items()}
+
+
 def test_a_stage_says_beforehand_that_nobody_is_there_to_sign(lab):
     ladder = qa(lab)
-    stage = lab.stage(ladder, 1)
-    assert starving(stage, now=NOW) is None
+    assert warned(ladder) == {}
     away(lab.mira)
-    sentence = starving(lab.stage(ladder, 1), now=NOW)
-    assert sentence == "Nobody who can sign it is there: Mira Kessler is back on 20 May 2026, 00:00 UTC."
+    assert warned(ladder) == {1: "Nobody who can sign it is there: Mira Kessler is back on 20 May 2026, 00:00 UTC."}
     lab.revoke(lab.mira, "qa_lead")
-    assert "nobody free to do so holds the role qa_lead" in starving(lab.stage(ladder, 1), now=NOW)
+    assert "nobody free to do so holds the role qa_lead" in warned(ladder)[1]
     lab.mira.is_active = False
     lab.mira.save()
-    assert "Mira Kessler is deactivated" in starving(lab.stage(ladder, 1), now=NOW)
+    assert "Mira Kessler is deactivated" in warned(ladder)[1]
+
+
+def test_a_stand_in_or_a_delegate_who_is_there_keeps_a_stage_fed(lab):
+    ladder = qa(lab)
+    away(lab.mira, lab.ravi)
+    assert warned(ladder) == {}
+    away(lab.ravi)
+    assert "Mira Kessler is back" in warned(ladder)[1]
+
+
+def test_stages_still_to_come_are_looked_at_too(lab):
+    ladder = lab.ladder()
+    away(lab.cleo, ends_at=NOW + timedelta(days=1))
+    assert warned(ladder) == {3: "Nobody who can sign it is there: Cleo Park is back on 15 May 2026, 09:00 UTC."}
+    lab.grant(lab.lea, "compliance")
+    assert warned(ladder) == {3: attendance.NEEDED_ELSEWHERE}
+    approve(lab, ladder, 1, lab.lea)
+    assert "Cleo Park is back" in warned(ladder)[3]
+    with override_settings(SEPARATION_OF_DUTIES=False):
+        assert warned(ladder) == {}
+
+
+def test_two_stages_that_need_the_same_person_are_seen_whatever_the_order(lab):
+    lab.grant(lab.mira, "scientist")
+    lab.revoke(lab.lea, "scientist")
+    lab.revoke(lab.ravi, "qa_lead")
+    assert list(warned(lab.ladder()).values()) == [attendance.NEEDED_ELSEWHERE]
+    lab.grant(lab.ravi, "qa_lead")
+    assert warned(lab.ladder()) == {}
+
+
+def test_the_number_of_queries_does_not_grow_with_the_stages(lab, django_assert_num_queries):
+    for count in (1, 30):
+        ladder = ApprovalLadder.objects.get(pk=lab.ladder(*["qa_lead"] * count).pk)
+        stages = ladder_stages(ladder)
+        assert ladder.execution.team_id
+        with django_assert_num_queries(3):
+            assert len(attendance.starving(ladder, stages, now=NOW)) == max(0, count - 2)
 
 
 def test_nobody_delegates_to_who_is_away(lab):

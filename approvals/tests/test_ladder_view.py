@@ -83,5 +83,5 @@ def test_the_loser_of_a_race_reads_who_was_faster_and_keeps_the_note(lab):
 def test_queries_do_not_grow_with_stages(lab, stages, django_assert_num_queries):
     ladder = lab.ladder(*["scientist"] * stages)
     ladder = ApprovalLadder.objects.select_related("execution__protocol").get(pk=ladder.pk)
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(13):
         ladder_view(ladder, lab.lea, timezone.now())

@@ -87,7 +87,7 @@ def test_the_form_of_a_series_asks_for_no_password_and_the_usual_one_does(lab, e
 
 def test_a_record_that_was_not_shown_is_not_signed(lab, exports, mira):
     start(mira)
-    export, fields = shown(mira)
+    _export, fields = shown(mira)
     other = exports[1]
     stage = other.ladder.stages.get()
     forged = fields | {"digest": other.content_digest, "stage_id": str(stage.pk)}
