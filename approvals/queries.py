@@ -2,9 +2,10 @@
 
 from django.db.models import Exists, F, OuterRef, Prefetch, Q
 
-from accounts.models import RoleGrant
+from accounts.enums import AccountAction
+from accounts.models import AccountEvent, RoleGrant
 from approvals.absences import principal_clear, stands_in
-from approvals.duties import stages_free_for
+from approvals.duties import DECISIONS, stages_free_for
 from approvals.enums import LadderStatus, StageStatus
 from approvals.models import ApprovalAction, ApprovalStage
 
@@ -40,6 +41,19 @@ def ladder_stages(ladder):
     for stage in stages:
         stage.ladder = ladder
     return stages
+
+
+def password_resets(ladder, stages):
+    """Passwords of people of this ladder that somebody else set since it was opened; their accounts' audit rows."""
+    people = {each.actor_id for stage in stages for each in stage.actions.all() if each.action_type in DECISIONS}
+    people |= {pk for stage in stages for pk in (stage.assignee_id, stage.delegated_to_id) if pk}
+    if not people:
+        return []
+    return list(
+        AccountEvent.objects.filter(
+            action=AccountAction.PASSWORD_RESET, about__in=people, created_at__gt=ladder.created_at
+        ).order_by("-created_at")
+    )
 
 
 def actions_with_people():

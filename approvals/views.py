@@ -7,7 +7,7 @@ from django.urls import NoReverseMatch, reverse
 from accounts.second_factor import is_enrolled
 from approvals.attendance import starving
 from approvals.delegation import who_can_stand_in, why_not_delegate
-from approvals.duties import DECIDED, DECISIONS
+from approvals.duties import DECIDED, DECISIONS, told_at
 from approvals.enums import ActionType, LadderStatus, StageStatus
 from approvals.forms import DelegateForm, ResetForm, SignForm
 from approvals.models import ApprovalLadder, ApprovalStage
@@ -20,7 +20,7 @@ from approvals.policies import (
     why_not_reset,
     why_not_sign,
 )
-from approvals.queries import ladder_stages
+from approvals.queries import ladder_stages, password_resets
 from ledger.canonical import loads
 from portal.text import duration
 
@@ -46,6 +46,7 @@ class StageView:
     superseded: list = field(default_factory=list)
     handed_on: list = field(default_factory=list)
     starving: str | None = None
+    flag: str = ""
     claim: str = ""
     acting_for: str = ""
     why_not_sign: str | None = ""
@@ -102,8 +103,10 @@ def ladder_view(ladder, user, now, *, artifact_ready=False):
     rungs = ladder_stages(ladder)
     warnings = starving(ladder, rungs, now=now) if ladder.status == LadderStatus.PENDING else {}
     stages = [_stage_view(stage, user, now, artifact_ready) for stage in rungs]
+    resets = password_resets(ladder, rungs)
     for each in stages:
         each.starving = warnings.get(each.stage.pk)
+        each.flag = _flag(each, resets)
     current = next((each for each in stages if each.stage.status == StageStatus.IN_PROGRESS), None)
     return LadderView(ladder, stages, current, sum(each.stage.status in DECIDED for each in stages))
 
@@ -131,6 +134,19 @@ def _stage_view(stage, user, now, artifact_ready):
         view.why_not_reset = why_not_reset(user, stage, artifact_ready=artifact_ready)
         view.reset_form = ResetForm(auto_id=f"reset_{stage.sequence_index}_%s")
     return view
+
+
+def _flag(view, resets):
+    """That somebody else set the password of who signs, or signed, this stage, since the ladder was opened."""
+    stage, until = view.stage, view.decision.created_at if view.decision else None
+    people = [view.decision.actor_id] if view.decision else [stage.assignee_id, stage.delegated_to_id]
+    for reset in resets:
+        if reset.about_id in people and (until is None or reset.created_at < until):
+            return (
+                f"{reset.actor_name} set the password of {reset.about_name} on {told_at(reset.created_at)}, "
+                "who had to choose a new one before signing."
+            )
+    return ""
 
 
 def _add_signing(view, user, now):

@@ -85,3 +85,20 @@ def test_queries_do_not_grow_with_stages(lab, stages, django_assert_num_queries)
     ladder = ApprovalLadder.objects.select_related("execution__protocol").get(pk=ladder.pk)
     with django_assert_num_queries(13):
         ladder_view(ladder, lab.lea, timezone.now())
+
+
+def test_a_password_set_by_somebody_else_is_flagged_at_the_open_stage_and_at_what_was_signed_after(lab):
+    from accounts.transitions import reset_password
+
+    first = lab.ladder({"required_role": "scientist", "assignee_id": str(lab.lea.pk)}, "qa_lead")
+    assert "set the password" not in page(first, lab.requester)
+    approve(lab, first, 1, lab.lea)
+    second = lab.ladder({"required_role": "scientist", "assignee_id": str(lab.lea.pk)})
+    reset_password(lab.lea.pk, by=lab.admin, new_password="Amber-Kettle-1987")
+    assert "Ada Admin set the password of Lea Novak on" in page(second, lab.requester)
+    assert "set the password" not in page(first, lab.requester)
+    lab.lea.refresh_from_db()
+    lab.lea.must_change_password = False
+    lab.lea.save()
+    approve(lab, second, 1, lab.lea)
+    assert "who had to choose a new one before signing" in page(second, lab.requester)
