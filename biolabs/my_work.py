@@ -2,13 +2,14 @@
 
 from django.conf import settings
 from django.contrib.auth.decorators import login_required
-from django.db.models import Exists, F, OuterRef, Q
+from django.db.models import Exists, F, OuterRef, Q, Subquery
 from django.shortcuts import render
 from django.utils import timezone
 from django.views.decorators.http import require_safe
 
+from accounts.absences import open_absences
 from approvals.duties import DECISIONS, decisions_in_force
-from approvals.enums import LadderStatus
+from approvals.enums import ActionType, LadderStatus
 from approvals.models import ApprovalAction
 from approvals.queries import stages_to_sign
 from approvals.views import for_whom
@@ -54,6 +55,7 @@ def my_work(request):
         "tab": tab,
         "tabs": [(name, words, count) for name, words, count, _ in tabs],
         "counts": counts,
+        "absence": open_absences(request.user, now=now).filter(starts_at__lte=now).first(),
         "series_offered": bool(settings.SIGNING_SERIES_MINUTES),
         **shows(request, waiting=waiting, counts=counts, running=running, now=now),
     }
@@ -84,12 +86,22 @@ def _to_sign(request, *, waiting, counts, running, now):
         "found": shown["all"],
         "page_number": page,
         "last_page": last,
-        "exports": with_words(for_list(running).order_by("-created_at")[:EXPORTS_SHOWN]),
+        "exports": with_words(_with_reasons(for_list(running)).order_by("-created_at")[:EXPORTS_SHOWN]),
     }
 
 
 def _to_review(request, **_):
     return {"page": listed_to_review(request)}
+
+
+def _with_reasons(exports):
+    """Exports, each with who rejected it and what they asked for."""
+    rejections = ApprovalAction.objects.filter(
+        stage__ladder=OuterRef("ladder"), cycle=OuterRef("ladder__cycle"), action_type=ActionType.REJECTED
+    )
+    return exports.annotate(
+        rejected_by=Subquery(rejections.values("actor_name")[:1]), asked_for=Subquery(rejections.values("notes")[:1])
+    )
 
 
 def _exports(request, *, running, **_):

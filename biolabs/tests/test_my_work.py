@@ -199,6 +199,23 @@ def test_the_list_asks_the_same_for_1_and_30_rows(lab):
     assert counts[0] == counts[1]
 
 
+# --- My exports, absence --------------------------------------------------------------------------------------------
+
+
+def test_the_requester_reads_what_is_asked(lab):
+    export = waiting(lab, "Plasmid prep").ladder.narrative_export
+    assert sign(client_of(lab.mira), export, verb="reject", notes="Attach plate 3\nraw file").status_code == 302
+    assert "by Mira Kessler: “Attach plate 3\\nraw file”" in shown(lab.jonas)
+
+
+def test_who_is_away_reads_it_here(lab):
+    now = timezone.now()
+    times = {"starts_at": now - timedelta(days=1), "ends_at": now + timedelta(days=1)}
+    Absence.objects.create(user=lab.mira, stand_in=lab.ravi, created_by=lab.mira, **times)
+    assert "Ravi Adeyemi stands in" in shown(lab.mira)
+    assert "You are away" not in shown(lab.ravi)
+
+
 # --- Done -----------------------------------------------------------------------------------------------------------
 
 

@@ -8,7 +8,7 @@ import pytest
 pytestmark = pytest.mark.e2e
 PAGES = [
     "/",
-    "/?tab=mine",
+    "/?tab=exports",
     "/?tab=review",
     "/?tab=done",
     "/executions/",
@@ -18,6 +18,7 @@ PAGES = [
     "/exports/",
     "/baselines/",
     "/account/",
+    "/account/absences/",
     "/account/notifications/",
     "/account/notifications/choices/",
     "/account/second-factor/",
