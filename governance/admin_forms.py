@@ -105,7 +105,9 @@ class StageForm(forms.ModelForm):
         label="When overdue, tell",
         help_text=f"One a line: hours after the deadline and who is told, “4: {TEAM_OWNERS}”, “24: mira@example.org”.",
     )
-    exclude_uploaders = forms.BooleanField(label="Who brought evidence does not sign", required=False)
+    exclude_uploaders = forms.BooleanField(
+        label="Exclude evidence uploaders", help_text="Who brought the evidence does not sign.", required=False
+    )
 
     class Meta:
         model = TemplateStage
