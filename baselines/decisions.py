@@ -24,7 +24,9 @@ def baseline_review(request, pk):
     decision = request.POST.get("decision", "")
 
     def review(given):
-        transitions.review_baseline(found.pk, by=request.user, decision=decision, notes=given["notes"])
+        transitions.review_baseline(
+            found.pk, by=request.user, decision=decision, notes=given["notes"], seen=given["seen"]
+        )
         return SAID[decision]
 
     return _decide(request, found, "review_form", form, review)

@@ -49,6 +49,7 @@ class ReviewForm(forms.Form):
         required=False,
         widget=forms.Textarea({"rows": 3, "placeholder": "Needed when you reject"}),
     )
+    seen = forms.IntegerField(required=False, min_value=1, max_value=2**31 - 1, widget=forms.HiddenInput)
 
     def __init__(self, *args, **kwargs):
         super().__init__(*args, auto_id="review_%s", **kwargs)

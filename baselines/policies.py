@@ -31,6 +31,16 @@ def check_can_review(user, baseline):
         )
 
 
+def check_as_seen(baseline, seen):
+    """Nobody decides on words they have not read; `seen` of None was not looked at on a page."""
+    if seen is not None and seen != baseline.event_count:
+        raise TransitionDenied(
+            "This baseline was changed and submitted again since you opened it. It is shown as it is now; read it, "
+            "then decide.",
+            code="stale",
+        )
+
+
 def check_can_publish(user, baseline):
     """A reviewer named on it or an administrator, once it is approved."""
     check_move(baseline, BaselineStatus.PUBLISHED)

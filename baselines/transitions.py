@@ -12,6 +12,7 @@ from baselines.history import locked_protocol
 from baselines.models import Baseline, BaselineEvidence, BaselineLabel, BaselineReviewer
 from baselines.notices import tell_published, tell_reviewers, tell_rolled_back, tell_submitter
 from baselines.policies import (
+    check_as_seen,
     check_can_publish,
     check_can_resubmit,
     check_can_review,
@@ -86,8 +87,8 @@ def submit_baseline(
     return baseline
 
 
-def review_baseline(baseline_id, *, by, decision, notes=""):
-    """Approve or reject what waits for review; a rejection says why.
+def review_baseline(baseline_id, *, by, decision, notes="", seen=None):
+    """Approve or reject what waits for review; a rejection says why. `seen` is the `event_count` that was looked at.
 
     Raises Baseline.DoesNotExist, TransitionDenied, NotAllowed, Invalid; so do the verbs below.
     """
@@ -96,6 +97,7 @@ def review_baseline(baseline_id, *, by, decision, notes=""):
     text = incoming.notes(notes, needed=needed)
     with _locked(baseline_id, by) as (history, baseline, actor):
         check_can_review(actor, baseline)
+        check_as_seen(baseline, seen)
         approved = decision == Decision.APPROVE
         baseline.status = BaselineStatus.APPROVED if approved else BaselineStatus.REJECTED
         baseline.reviewed_by, baseline.reviewed_at, baseline.review_notes = actor, history.now, text

@@ -19,6 +19,7 @@ from baselines.words import metric, told
 from experiments.models import Execution, Protocol
 from portal.paging import page_of
 
+GOOD, BAD = ("done", "check"), ("rejected", "cross")
 TABS = ("record", "differences", "events")
 ACTION_OF = {
     BaselineStatus.SUBMITTED: "review",
@@ -132,21 +133,17 @@ def _actions(user, found):
 
 def life_of(found):
     """What was decided so far, with who, when and why."""
-    rejected = found.status == BaselineStatus.REJECTED
+    restored = found.rollback_of
+    back = f"Rolled back to version {restored.version_number}" if restored else "Rolled back"
+    reviewed = ("Rejected", BAD) if found.status == BaselineStatus.REJECTED else ("Approved", GOOD)
+    published = (f"Published as version {found.version_number}", GOOD)
     steps = [
-        ("Rejected" if rejected else "Approved", found.reviewed_by, found.reviewed_at, found.review_notes),
-        (f"Published as version {found.version_number}", found.published_by, found.published_at, found.publish_notes),
-        ("Rolled back", found.rolled_back_by, found.rolled_back_at, found.rollback_notes),
+        (reviewed, found.reviewed_by, found.reviewed_at, found.review_notes),
+        (published, found.published_by, found.published_at, found.publish_notes),
+        ((back, BAD), found.rolled_back_by, found.rolled_back_at, found.rollback_notes),
     ]
     return [
-        {
-            "words": words,
-            "by": by.printed_name,
-            "at": at,
-            "notes": notes,
-            "css": "rejected" if words in ("Rejected", "Rolled back") else "done",
-            "icon": "cross" if words in ("Rejected", "Rolled back") else "check",
-        }
-        for words, by, at, notes in steps
+        {"words": words, "css": css, "icon": icon, "by": by.printed_name, "at": at, "notes": notes}
+        for (words, (css, icon)), by, at, notes in steps
         if by
     ]

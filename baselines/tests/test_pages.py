@@ -224,6 +224,7 @@ def test_a_reviewer_of_another_team_sees_no_version_of_a_run_they_do_not_see(lab
     mine = lab.submitted()
     told = page(lab.rita, "baseline", mine.pk, "?tab=differences") + page(lab.rita, "execution", lab.run.pk)
     assert "Foreign secret" not in told
+    assert reverse("protocol", args=[lab.protocol.pk]) not in page(lab.rita, "baseline", mine.pk)
     assert "Foreign secret" in page(lab.mate, "baseline", mine.pk, "?tab=differences")
 
 

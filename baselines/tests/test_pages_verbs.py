@@ -8,7 +8,7 @@ from django.urls import reverse
 from baselines.models import Baseline
 from baselines.tests.lab import EXPORT_ID, kinds
 from baselines.tests.test_pages import client_of, page
-from baselines.transitions import publish_baseline, review_baseline
+from baselines.transitions import publish_baseline, resubmit_baseline, review_baseline
 
 
 def post(user, address, pk, /, **fields):
@@ -141,6 +141,21 @@ def test_when_somebody_was_faster_the_page_says_so_and_keeps_the_notes(lab):
     assert "My careful reasons" in told
     assert "Publish" in told
     assert kinds(found) == ["submitted", "review.approve"]
+
+
+def test_a_reviewer_does_not_decide_on_words_they_have_not_read(lab):
+    found = lab.submitted()
+    opened = page(lab.rita, "baseline", found.pk)
+    seen = re.search('name="seen" value="([0-9]+)"', opened).group(1)
+    review_baseline(found.pk, by=lab.ada, decision="reject", notes="No NTC")
+    resubmit_baseline(found.pk, by=lab.sam, description="Other words")
+    answer = post(lab.rita, "baseline_review", found.pk, decision="approve", notes="As before", seen=seen)
+    told = answer.content.decode()
+    assert answer.status_code == 409
+    assert "submitted again since you opened it" in told
+    assert "As before" in told
+    assert "Other words" in told
+    assert kinds(found) == ["submitted", "review.reject", "resubmitted"]
 
 
 def test_a_version_is_published_and_rolled_back_to_the_one_before(lab):
