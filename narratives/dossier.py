@@ -23,6 +23,7 @@ from narratives.bag import Entry, Mismatch, encoded, text_entry
 from narratives.digest import statement_of
 from narratives.reading import event_view
 from narratives.rendering import blocks
+from narratives.signature_page import signature_page
 from portal.text import markdown_html, one_line, safe_filename
 
 HEADING = "# Execution Narrative — "
@@ -99,11 +100,12 @@ def narrative_markdown(frozen):
 
 
 def narrative_html(frozen):
-    content = frozen.export.content
-    yield Entry("data/narrative.html", lambda: _html(content), at_most=40 * len(content))
+    content, signatures = frozen.export.content, signature_page(frozen)
+    at_most = 40 * len(content) + 4 * len(signatures)
+    yield Entry("data/narrative.html", lambda: _html(content, signatures), at_most=at_most)
 
 
-def _html(content):
+def _html(content, signatures):
     """Block by block: the time grows with the length and no faster."""
     title = one_line(content[:400].split("\n", 1)[0].removeprefix("# "))
     yield (
@@ -112,7 +114,7 @@ def _html(content):
     ).encode()
     for block in blocks(content):
         yield (_event_html(block.markdown) if block.kind == "event" else _block_html(block.markdown)).encode()
-    yield b"</body>\n</html>\n"
+    yield f"{signatures}</body>\n</html>\n".encode()
 
 
 def _block_html(markdown):

@@ -139,7 +139,6 @@ def check_content(root, report, count, head):
 
 def check_signatures(root, report, content_digest, key, fingerprint):
     approvals = read_json(root, "data/approvals.json")
-    cycle = approvals["ladder"]["cycle"]
     actions = [action for stage in approvals["stages"] for action in stage["actions"] if action["signature"]]
     actions.sort(key=lambda action: action["signature"]["sequence"])
     previous = ""
@@ -160,9 +159,14 @@ def check_signatures(root, report, content_digest, key, fingerprint):
         elif not verified(signature["statement"].encode("utf-8"), base64.b64decode(signature["seal"]), key):
             report.bad(name + ": the seal does not fit")
         previous = signature["digest"]
+    opened = 1
     for stage in approvals["stages"]:
-        decided = [each for each in stage["actions"] if each["cycle"] == cycle and each["action"] == "approved"]
-        if stage["status"] != "approved" or not any(each["signature"] for each in decided):
+        # A reset undoes the decisions on its stage and on later ones; those on earlier stages stay in force.
+        opened = max([opened] + [each["cycle"] for each in stage["actions"] if each["action"] == "reset"])
+        decided = [each for each in stage["actions"] if each["action"] in ("approved", "rejected")]
+        last = max(decided, key=lambda each: each["cycle"]) if decided else None
+        approved = last and last["action"] == "approved" and last["signature"] and last["cycle"] >= opened
+        if stage["status"] != "approved" or not approved:
             report.bad("stage %d has no approving signature" % stage["sequence_index"])
     report.good("%d signatures" % len(actions))
 

@@ -6,16 +6,23 @@ import re
 import subprocess
 import sys
 import zipfile
+from datetime import timedelta
 
 import bagit
 import pytest
+from django.utils import timezone
 
+from accounts.models import Absence, RoleGrant
+from accounts.passwords import Authentication
+from approvals.transitions import approve_stage, reject_stage, reset_stage
 from evidence.models import NotebookEntry
 from evidence.transitions import edit_notebook_entry
+from governance.blueprint import ad_hoc_ladder
 from narratives import packaging
-from narratives.models import Package
+from narratives.models import NarrativeExport, Package
 from narratives.tests import packaging_lab as at
 from narratives.tests.conftest import record
+from narratives.transitions import request_export
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("stores")]
 
@@ -140,3 +147,56 @@ def test_a_run_with_hostile_text_still_makes_a_valid_bag(lab, tmp_path):
     assert "<script" not in (folder / "data/narrative.html").read_text()
     checked = run(sys.executable, "-I", folder / "verify_dossier.py", folder, folder=folder)
     assert checked.returncode == 0, checked.stdout
+
+
+def decide(export, number, verb, by, **changes):
+    verb(
+        export.ladder.stages.get(sequence_index=number).pk,
+        by=by,
+        authentication=Authentication("password", timezone.now()),
+        expected_digest=export.content_digest,
+        **changes,
+    )
+
+
+@pytest.fixture
+def reopened(lab):
+    """Stage 1 approved; stage 2 rejected, reset, and approved in the second cycle by a stand-in."""
+    RoleGrant.objects.create(user=lab.sam, role="approver")
+    stages = [{"required_role": "qa"}, {"required_role": "approver", "assignee_id": str(lab.lea.pk)}]
+    export = request_export(lab.execution.pk, by=lab.jonas, blueprint=ad_hoc_ladder(stages))
+    decide(export, 1, approve_stage, lab.mira, meaning="reviewed")
+    decide(export, 2, reject_stage, lab.lea, notes="Where is <plate 3>?")
+    reset_stage(export.ladder.stages.get(sequence_index=2).pk, by=lab.jonas, notes="On page 2")
+    now = timezone.now()
+    away = {"starts_at": now, "ends_at": now + timedelta(days=2), "created_by": lab.lea}
+    Absence.objects.create(user=lab.lea, stand_in=lab.sam, **away)
+    decide(export, 2, approve_stage, lab.sam, meaning="approved")
+    packaging.package(at.package_of(export).pk)
+    return NarrativeExport.objects.select_related("ladder").get(pk=export.pk)
+
+
+def test_a_ladder_that_was_reset_half_way_passes_and_prints_what_was_superseded(reopened, tmp_path):
+    folder = at.unpacked(reopened, tmp_path / "unpacked")
+    checked = run(sys.executable, "-I", folder / "verify_dossier.py", folder, folder=folder)
+    assert checked.stdout.endswith("PASS\n"), checked.stdout
+    html = (folder / "data/narrative.html").read_text()
+    page = html[html.index('<section id="signatures">') :]
+    assert page.count("<tr><td>") == 3
+    assert page.count("Superseded by a reset; cycle 1") == 1
+    assert "“Where is &lt;plate 3&gt;?”<br><strong>Superseded" in page
+    assert re.search(r"Samir Aoki for Lea Novak, absence \d", page)
+    assert "I have reviewed this record</td>" in page
+
+
+def test_the_verifier_misses_an_approval_that_only_an_undone_cycle_has(reopened, tmp_path):
+    folder = at.unpacked(reopened, tmp_path / "unpacked")
+    file = folder / "data/approvals.json"
+    approvals = json.loads(file.read_text())
+    approvals["stages"][1]["actions"] = [
+        each for each in approvals["stages"][1]["actions"] if each["action"] != "approved"
+    ]
+    file.write_text(json.dumps(approvals))
+    checked = run(sys.executable, "-I", folder / "verify_dossier.py", folder, folder=folder)
+    assert "stage 2 has no approving signature" in checked.stdout
+    assert checked.returncode == 1
