@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core.management import CommandError, call_command
 from django.utils import timezone
 
 from accounts import lockout, passwords, second_factor, secrets_at_rest
@@ -317,6 +318,20 @@ def test_an_administrator_gives_a_reason_and_takes_off_only_what_is_there(lea, j
     with pytest.raises(NotAllowed, match="your account page"):
         verbs.remove_second_factor_of(admin.pk, by=admin, reason="Because")
     assert Authenticator.objects.filter(type="totp").count() == 2
+
+
+def test_the_command_line_is_the_way_back_of_the_last_administrator(admin):
+    Phone.of(admin)
+    with pytest.raises(CommandError, match="Nobody here"):
+        call_command("remove_second_factor", "nobody@lab.org", "--reason", "Phone lost")
+    with pytest.raises(CommandError, match="may not be empty"):
+        call_command("remove_second_factor", "admin@lab.org", "--reason", " ")
+    call_command("remove_second_factor", "Admin@lab.org", "--reason", "Phone lost")
+    assert not second_factor.is_enrolled(admin)
+    event = recorded(AccountAction.SECOND_FACTOR_REMOVED).get()
+    assert (event.actor, event.about, event.payload["reason"]) == (User.objects.system(), admin, "Phone lost")
+    with pytest.raises(CommandError, match="has no second factor"):
+        call_command("remove_second_factor", "admin@lab.org", "--reason", "Phone lost")
 
 
 def test_of_two_that_enrol_at_once_one_wins(transactional_db, lea):
