@@ -27,7 +27,7 @@ from governance.models import (
     WorkflowTemplate,
 )
 from governance.policies import can_manage_ladders
-from governance.queries import names_in
+from governance.queries import names_in, roles_nobody_holds
 from governance.stage_rules import rules_in_words
 from governance.transitions import archive_template, create_template, publish_template, stages_of
 from ledger.admin import ReadOnlyAdmin
@@ -43,6 +43,12 @@ def publish(template, *, by):
     snapshot = publish_template(template, by=by)
     if was == TemplateStatus.PUBLISHED or snapshot.captured_by_id != by.pk:
         raise TransitionDenied(f"{template} was published already, by {snapshot.captured_by_name}.")
+    return snapshot
+
+
+def stages_nobody_signs(snapshot):
+    roles = roles_nobody_holds(snapshot.members["stages"])
+    return [f"Nobody holds the role {role} now. Grant it before an export needs it." for role in roles]
 
 
 def new_version(template, *, by):
@@ -59,7 +65,7 @@ def new_version(template, *, by):
 
 @dataclass(frozen=True)
 class Verb:
-    """What a confirmation page asks. `one`: not for several rows at once."""
+    """What a confirmation page asks. `one`: not for several rows at once; `warn`: sentences about the outcome."""
 
     slug: str
     label: str
@@ -67,12 +73,13 @@ class Verb:
     done: str
     carry_out: callable
     one: bool = False
+    warn: callable = None
 
 
 PUBLISH = Verb(
     "publish", "Publish",
     "A published version is frozen for good; exports that follow its ladder use it from then on.",
-    "Published", publish,
+    "Published", publish, warn=stages_nobody_signs,
 )  # fmt: skip
 ARCHIVE = Verb(
     "archive", "Archive",
@@ -148,6 +155,8 @@ class ConfirmedVerbs(LadderAccess, VerbAdmin):
             else:
                 self.log_change(request, row, f"{verb.done} {row}.")
                 self.message_user(request, f"{verb.done} {row}.", messages.SUCCESS)
+                for sentence in verb.warn(result) if verb.warn else ():
+                    self.message_user(request, sentence, messages.WARNING)
         if verb.one and result:
             return redirect(f"admin:{self.opts.app_label}_{self.opts.model_name}_change", result.pk)
         return None

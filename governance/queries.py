@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from uuid import UUID
 
 from django.db.models import Q
+from django.utils import timezone
 
-from accounts.models import User
+from accounts.models import RoleGrant, User
 from governance.blueprint import DEFAULT_LADDER, LadderBlueprint, StageBlueprint
 from governance.differences import people_in
 from governance.enums import TemplateStatus
@@ -134,3 +135,10 @@ def names_in(stages):
     """The printed names of everybody whom stages name, by id; one query, none where nobody is named."""
     wanted = people_in(stages)
     return {str(user.pk): user.printed_name for user in User.objects.filter(pk__in=wanted)} if wanted else {}
+
+
+def roles_nobody_holds(stages):
+    """The roles of stages that nobody active holds now, in some team or everywhere; one query."""
+    wanted = {stage["required_role"] for stage in stages}
+    grants = RoleGrant.objects.in_force(timezone.now()).filter(role__in=wanted, user__is_active=True)
+    return sorted(wanted - set(grants.values_list("role", flat=True)))

@@ -12,7 +12,7 @@ from governance.differences import differences, side_by_side, stage_in_words
 from governance.enums import TemplateStatus
 from governance.models import TemplateAssignment, TemplateFamily, TemplateStage, WorkflowTemplate
 from governance.policies import can_manage_ladders
-from governance.queries import names_in
+from governance.queries import names_in, roles_nobody_holds
 from governance.transitions import ladder_definition, stages_of
 from portal.paging import page_of
 
@@ -98,6 +98,7 @@ def ladder(request, key):
         "tab": request.GET.get("tab") if request.GET.get("tab") in TABS else TABS[0],
         "manages": can_manage_ladders(request.user),
         "stages": [(stage, _words(stage, shown, names)) for stage in stages],
+        "unheld": roles_nobody_holds(stages),
         "place_count": places.count(),
     }
     return render(request, "governance/ladder.html", context | _tab(request, context, versions, places, names))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from governance.assignment_transitions import assign_template
+from governance.assignment_transitions import assign_template, revoke_assignment
 from governance.models import TemplateAuditLog
 from governance.transitions import archive_template, create_template
 from ledger.errors import TransitionDenied
@@ -120,3 +120,41 @@ def test_the_compose_page_shows_the_assigned_ladder_locked_and_keeps_what_was_ty
     sent = {"do": "request", "snapshot": str(template.snapshot.pk), "notes": "kept words"}
     assert client.post(address, sent).status_code == 302
     assert NarrativeExport.objects.get().template_snapshot == template.snapshot
+
+
+def test_a_ladder_archived_between_composing_and_requesting_is_refused_and_what_was_typed_stays(client, lab, admin):
+    template = published(admin)
+    assignment = assign(lab, admin, template)
+    client.force_login(lab.jonas)
+    address = f"/executions/{lab.execution.pk}/exports/new/"
+    assert "QA review by any qa" in client.get(address).content.decode()
+    revoke_assignment(assignment, by=admin)
+    archive_template(template, by=admin)
+    sent = {"do": "request", "snapshot": str(template.snapshot.pk), "notes": "kept words"}
+    refused = client.post(address, sent)
+    assert refused.status_code == 409
+    page = refused.content.decode()
+    assert "kept words" in page
+    assert "The ladder that applies here changed since you opened this page." in page
+    assert 'name="ladder"' in page
+    assert not NarrativeExport.objects.exists()
+
+
+def test_a_named_ladder_archived_between_reading_and_locking_is_refused(lab, admin):
+    template = published(admin)
+    draft = draft_export(lab.execution.pk, by=lab.jonas, snapshot_id=template.snapshot.pk)
+    archive_template(template, by=admin)
+    with pytest.raises(TransitionDenied) as refusal:
+        create_export(draft, by=lab.jonas)
+    assert refusal.value.code == "template_archived"
+    assert not NarrativeExport.objects.exists()
+
+
+def test_the_compose_page_warns_where_nobody_can_sign(client, lab, admin):
+    rules = {"reminder_hours": 4, "escalation": [{"after_hours": 2, "to": str(lab.mira.pk)}]}
+    stages = [{**STAGES[0], "metadata": rules}, {"name": "Board", "required_role": "board"}]
+    assign(lab, admin, published(admin, stage_blueprint=stages))
+    client.force_login(lab.jonas)
+    page = client.get(f"/executions/{lab.execution.pk}/exports/new/").content.decode()
+    assert "within 24 hours; reminder 4 hours before; after 2 hours overdue Mira Kessler is told" in page
+    assert page.count("Nobody can sign this stage now.") == 1
