@@ -32,6 +32,7 @@ ERROR_LENGTH = WebhookDelivery._meta.get_field("error").max_length
 LEASE = timedelta(minutes=2)
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
 ATTEMPTS = len(BACK_OFF) + 1
+KEPT_WAITING = timedelta(days=3)
 SWITCHED_OFF = "The webhook was switched off."
 
 
@@ -73,6 +74,8 @@ def change_webhook(webhook_id, *, by, **changes):
     check_is_administrator(by)
     if unknown := set(changes) - {"name", "url", "kinds", "team", "is_active"}:
         raise ValueError(f"change_webhook does not change {sorted(unknown)}.")
+    if changes.get("url") == WebhookEndpoint.objects.get(pk=webhook_id).url:
+        del changes["url"]  # a name that is no longer known must not keep anybody from switching it off
     checks = {
         "name": lambda name: one_clean_line(name, "name", NAME_LENGTH),
         "url": checked_url,
@@ -184,7 +187,8 @@ def claim_delivery(delivery_id, *, now):
     if row is None:
         return None
     if row.attempts >= ATTEMPTS or not row.endpoint.is_active:
-        _give_up(row, now=now, status=None, error=row.error or "Its worker was killed each time.")
+        words = (row.error or "Its worker was killed each time.") if row.endpoint.is_active else SWITCHED_OFF
+        _give_up(row.endpoint_id, _held(row), now=now, error=words)
         return None
     seen, row.next_attempt_at = row.next_attempt_at, now + LEASE
     ours = WebhookDelivery.objects.filter(pk=row.pk, next_attempt_at=seen)
@@ -204,7 +208,7 @@ def note_delivered(delivery, *, now, status):
 def note_not_delivered(delivery, *, now, status, error):
     """Try again later, or give up after the last attempt; nothing when the claim is no longer ours."""
     if delivery.attempts >= ATTEMPTS:
-        _give_up(delivery, now=now, status=status, error=error)
+        _give_up(delivery.endpoint_id, _held(delivery), now=now, error=error, response_status=status)
         return
     _held(delivery).update(
         next_attempt_at=now + BACK_OFF[delivery.attempts - 1],
@@ -213,19 +217,24 @@ def note_not_delivered(delivery, *, now, status, error):
     )
 
 
-def _give_up(delivery, *, now, status, error):
+def give_up_stale(*, now):
+    """Messages older than KEPT_WAITING, so that the backlog of an endpoint that never answers comes to an end."""
+    stale = WebhookDelivery.objects.filter(next_attempt_at__lte=now, created_at__lt=now - KEPT_WAITING).order_by()
+    for endpoint_id in stale.values_list("endpoint_id", flat=True).distinct():
+        _give_up(endpoint_id, stale.filter(endpoint=endpoint_id), now=now, error="It waited for three days.")
+
+
+def _give_up(endpoint_id, rows, *, now, error, **answer):
     with transaction.atomic():
-        endpoint = _locked(delivery.endpoint_id)
+        endpoint = _locked(endpoint_id)
         told_before = _given_up_since_last_success(endpoint)
-        given_up = _held(delivery).update(
-            gave_up_at=now, next_attempt_at=None, response_status=status, error=one_line(error, ERROR_LENGTH)
-        )
+        given_up = rows.update(gave_up_at=now, next_attempt_at=None, error=one_line(error, ERROR_LENGTH), **answer)
         if given_up and endpoint.is_active and not told_before:
             notify(
                 operators(now=now),
                 kind="webhook_gave_up",
                 title=f"The webhook {endpoint.name} cannot be delivered",
-                body=f"Given up after {delivery.attempts} attempts. {error} It stays active: newer messages are tried.",
+                body=f"A message is given up. {error} The webhook stays active: newer messages are tried.",
                 url=reverse("admin:accounts_webhookdelivery_changelist"),
             )
 

@@ -40,8 +40,11 @@ class WebhookForm(forms.ModelForm):
         }
 
     def clean_url(self):
+        url = self.cleaned_data["url"]
+        if url == self.initial.get("url"):
+            return url
         try:
-            return checked_url(self.cleaned_data["url"])
+            return checked_url(url)
         except Invalid as refusal:
             raise ValidationError(refusal.sentence) from refusal
 

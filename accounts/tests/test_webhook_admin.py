@@ -97,6 +97,15 @@ def test_what_does_not_fit_is_refused_by_both_verbs(admin, webhook, given, field
     assert WebhookEndpoint.objects.count() == len(events()) == 1
 
 
+def test_a_webhook_whose_name_is_gone_can_still_be_switched_off(boss, admin, webhook, monkeypatch):
+    resolving(monkeypatch, {})
+    assert not change_webhook(webhook.pk, by=admin, url=URL, is_active=False).is_active
+    form = {"name": "ELN", "url": URL, "kinds": ["stage_overdue"], "is_active": "on"}
+    assert boss.post(f"{ADMIN}{webhook.pk}/change/", form).status_code == 302
+    webhook.refresh_from_db()
+    assert webhook.is_active
+
+
 def test_a_webhook_that_is_off_takes_no_test(admin, webhook):
     change_webhook(webhook.pk, by=admin, is_active=False)
     with pytest.raises(TransitionDenied, match="Switch it on first"):

@@ -179,6 +179,37 @@ def test_operators_are_told_again_after_it_worked_in_between(clock, endpoint, ad
         clock.shift(60)
 
 
+def test_the_backlog_of_an_endpoint_that_never_answers_ends_after_three_days(clock, endpoint, hook, admin):
+    hook.answers = [500] * 10
+    for _ in range(3):
+        told()
+    clock.shift(timedelta(days=3, seconds=1))
+    told()
+    assert tasks.sweep_webhooks() == "0 delivered, 1 failed"
+    given_up = WebhookDelivery.objects.filter(gave_up_at__isnull=False)
+    assert {(row.error, row.attempts) for row in given_up} == {("It waited for three days.", 0)}
+    assert given_up.count() == 3
+    assert admin.notifications.count() == 1
+
+
+def test_one_endpoint_in_trouble_does_not_hold_up_the_others(endpoint, hook, admin):
+    other = Hook()
+    create_webhook(by=admin, name="Other", url=f"http://127.0.0.1:{other.port}/")
+    hook.answers = [500] * 10
+    for _ in range(3):
+        told()
+    assert tasks.sweep_webhooks() == "3 delivered, 1 failed"
+    other.close()
+    assert (len(hook.requests), len(other.requests)) == (1, 3)
+
+
+def test_a_test_message_is_sent_at_once_whatever_trouble_there_is(endpoint, hook, admin):
+    hook.answers = [500]
+    (first,) = told()
+    tasks.deliver_webhooks(str(first.pk))
+    assert tasks.deliver_webhooks(str(send_test(endpoint.pk, by=admin).pk)) == "1 delivered, 0 failed"
+
+
 def test_a_redirect_is_not_followed(endpoint, hook):
     hook.answers, hook.extra = [302], {"Location": f"http://127.0.0.1:{hook.port}/elsewhere"}
     (delivery,) = told()
