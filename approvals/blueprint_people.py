@@ -13,16 +13,16 @@ FIELDS = ("assignee_id", "delegate_id")
 
 
 def check_blueprint_people(blueprint, *, team_id, requester, now):
-    """The people a LadderBlueprint names, as `{id text: User}`; two queries however long it is.
+    """The assignees and delegates of a LadderBlueprint, as `{id text: User}`; two queries however long it is.
 
     Raises Invalid naming every stage whose assignee or delegate is unknown, inactive, without the role, the
     requester, or named twice, and every ad-hoc stage whose escalation names nobody active.
     """
     named = {getattr(stage, field) for stage in blueprint.stages for field in FIELDS} - {None}
-    named |= set().union(*map(_told, _asked_for(blueprint)))
-    if not named:
+    wanted = named.union(*map(_told, _asked_for(blueprint)))
+    if not wanted:
         return {}
-    people = {str(user.pk): user for user in User.objects.people().filter(pk__in=filter(None, map(_uuid, named)))}
+    people = {str(user.pk): user for user in User.objects.people().filter(pk__in=filter(None, map(_uuid, wanted)))}
     roles = _roles(people, {stage.required_role for stage in blueprint.stages}, team_id, now)
     errors = []
     for number, stage in enumerate(blueprint.stages):
@@ -41,6 +41,7 @@ def check_blueprint_people(blueprint, *, team_id, requester, now):
     errors += _unknown_told(_asked_for(blueprint), people)
     if errors:
         raise Invalid(errors[0]["detail"], errors=errors)
+    # Whom an escalation names sees the run once it is escalated, not before.
     return {given: people[str(_uuid(given))] for given in named}
 
 
