@@ -6,7 +6,7 @@ from django.contrib import admin, messages
 from django.template.response import TemplateResponse
 
 from baselines.enums import Decision
-from baselines.models import Baseline, BaselineEvent, BaselineEvidence
+from baselines.models import Baseline, BaselineEvent, BaselineEvidence, BaselineLabel, BaselineReviewer
 from baselines.queries import targets_of
 from baselines.transitions import publish_baseline, review_baseline, roll_back_baseline
 from ledger.admin import ReadOnlyAdmin
@@ -84,6 +84,18 @@ class ReadOnlyInline(AdministratorsOnly, admin.TabularInline):
     has_change_permission = has_delete_permission = has_add_permission
 
 
+class ReviewerInline(ReadOnlyInline):
+    model = BaselineReviewer
+    verbose_name = "reviewer"
+    fields = readonly_fields = ["user", "created_at"]
+
+
+class LabelInline(ReadOnlyInline):
+    model = BaselineLabel
+    verbose_name = "label"
+    fields = readonly_fields = ["key", "value"]
+
+
 class EvidenceInline(ReadOnlyInline):
     model = BaselineEvidence
     fields = readonly_fields = ["position", "kind", "label", "reference_id"]
@@ -102,7 +114,7 @@ class BaselineAdmin(AdministratorsOnly, ReadOnlyAdmin):
     list_select_related = ["protocol", "submitted_by"]
     search_fields = ["name", "protocol__name", "execution__title", "submitted_by__full_name"]
     date_hierarchy = "created_at"
-    inlines = [EvidenceInline, EventInline]
+    inlines = [ReviewerInline, LabelInline, EvidenceInline, EventInline]
     actions = ["approve", "reject", "publish", "roll_back"]
 
     @admin.action(description="Approve the selected baselines")

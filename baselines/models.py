@@ -48,7 +48,9 @@ class Baseline(models.Model):
     published_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="published_baselines")
     published_at = models.DateTimeField(null=True, blank=True)
     publish_notes = models.TextField(blank=True)
-    rollback_of = models.ForeignKey("self", models.PROTECT, null=True, blank=True, related_name="restored_by")
+    rollback_of = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="restored_by", verbose_name="current in its place"
+    )
     rolled_back_by = models.ForeignKey(USER, models.PROTECT, null=True, blank=True, related_name="+")
     rolled_back_at = models.DateTimeField(null=True, blank=True)
     rollback_notes = models.TextField(blank=True)
