@@ -28,7 +28,7 @@ from approvals.transitions_ladder import (
 from experiments.events import Event
 from experiments.timeline import locked_timeline
 from experiments.transitions import admit
-from ledger.canonical import object_text, rfc3339, sha256_text
+from ledger.canonical import loads, object_text, rfc3339, sha256_text
 from ledger.errors import Invalid, NotAllowed, TransitionDenied
 from portal.text import clean_text
 
@@ -305,6 +305,7 @@ def _decision_members(stage, signature, text):
     return {
         **stage_members(stage),
         "signer": person(signature.signer),
+        "acting_as": loads(signature.statement)["acting_as"],
         "meaning": str(signature.meaning),
         "notes": text.notes,
         "signature_digest": signature.digest,

@@ -63,11 +63,30 @@ def _stage(verb):
 
 def _signed(verb):
     def phrase(payload):
-        signer = payload["signer"]
-        name = signer.get("name") if isinstance(signer, dict) else signer
-        return _stage(f"{verb} by {name}")(payload)
+        acting = payload.get("acting_as") or {}
+        whom = f" for {_name(acting['of'])}" if acting.get("of") else ""
+        lasting = f", absence {acting['absence']['words']}" if acting.get("absence") else ""
+        return _stage(f"{verb} by {_name(payload['signer'])}{whom}{lasting}")(payload)
 
     return phrase
+
+
+def _by_people(words):
+    """`words` is a function from the payload to what happened to the stage."""
+    return lambda payload: _stage(words(payload))(payload)
+
+
+def _claimed(payload):
+    taken = f", taken over from {_name(payload['taken_from'])}" if payload["taken_from"] else ""
+    return f"claimed by {_name(payload['claimed_by'])}{taken}"
+
+
+def _escalated(payload):
+    return f"escalated to {', '.join(_name(each) for each in payload['escalated_to']) or 'nobody'}"
+
+
+def _name(person):
+    return person.get("name") if isinstance(person, dict) else str(person)
 
 
 def _version(words):
@@ -88,10 +107,12 @@ PHRASES = {
     Event.STAGE_COMPLETED: _signed("approved"),
     Event.LADDER_REJECTED: _signed("rejected"),
     Event.LADDER_FINALIZED: lambda p: f"Version {p['version']}: approved by all {p['stage_count']} stages",
-    Event.STAGE_DELEGATED: _stage("delegated"),
-    Event.STAGE_RESET: _stage("reset"),
-    Event.STAGE_OVERDUE: _stage("overdue"),
-    Event.STAGE_ESCALATED: _stage("escalated"),
+    Event.STAGE_DELEGATED: _by_people(lambda p: f"delegated to {_name(p['delegate'])} by {_name(p['delegated_by'])}"),
+    Event.STAGE_RESET: _by_people(lambda p: f"reset by {_name(p['reset_by'])}, was {p['from_status']}"),
+    Event.STAGE_CLAIMED: _by_people(_claimed),
+    Event.STAGE_RELEASED: _by_people(lambda p: f"released by {_name(p['released_by'])}"),
+    Event.STAGE_OVERDUE: _by_people(lambda p: f"overdue, was due {p['due_at'][:16].replace('T', ' ')} UTC"),
+    Event.STAGE_ESCALATED: _by_people(_escalated),
     Event.PACKAGE_QUEUED: _version("dossier queued for packaging"),
     Event.PACKAGE_STARTED: _version("packaging started"),
     Event.PACKAGE_RETRYING: lambda p: f"Version {p['version']}: packaging will be tried again, {p['reason']}",
