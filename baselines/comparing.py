@@ -5,11 +5,12 @@ from difflib import unified_diff
 from baselines.differences import differences
 
 DIFF_LINES = 800
+VERSIONS_OFFERED = 200
 
 
 def comparison(found, others, current, *, against):
     """`others` are the versions the viewer sees, newest first; `against` is the id of one, else the one before."""
-    others = list(others)
+    others = list(others[:VERSIONS_OFFERED])
     before = _before(found, others)
     other = next((each for each in others if str(each.pk) == against), None) or before or next(iter(others), None)
     context = {"others": [(each, _words(each, before, current)) for each in others], "other": other}

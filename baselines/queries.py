@@ -1,6 +1,6 @@
 """Reads of baselines shared by pages and API."""
 
-from django.db.models import Prefetch
+from django.db.models import Prefetch, Q
 
 from accounts.scoping import visible_or_404
 from baselines.enums import BaselineStatus
@@ -65,8 +65,9 @@ def targets_of(baseline):
 
 
 def baselines_to_review(user):
-    """What waits for this person's review: submitted, and naming them."""
-    return Baseline.objects.filter(status=BaselineStatus.SUBMITTED, reviewers=user).exclude(submitted_by=user)
+    """What waits for this person's review: naming them, or nobody where an administrator asks; never their own."""
+    theirs = Q(reviewers=user) | Q(reviewers__isnull=True) if user.is_admin else Q(reviewers=user)
+    return Baseline.objects.filter(theirs, status=BaselineStatus.SUBMITTED).exclude(submitted_by=user)
 
 
 def count_to_review(user):

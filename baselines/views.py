@@ -119,7 +119,7 @@ def _tab_context(request, found, tab, others, current):
 def _actions(user, found):
     """The verb that is next, its form, and for whom it is not: why."""
     action = ACTION_OF.get(found.status)
-    why_not = {action: getattr(policies, f"why_not_{action}")(user, found)} if action else {}
+    why_not = {name: getattr(policies, f"why_not_{name}")(user, found) for name in ACTION_OF.values()}
     # Only the current version hands over to an earlier one.
     targets = targets_of(found) if action == "roll_back" and found.is_current and user.is_admin else ()
     return {
