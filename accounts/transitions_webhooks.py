@@ -72,16 +72,7 @@ def change_webhook(webhook_id, *, by, **changes):
     Raises WebhookEndpoint.DoesNotExist, NotAllowed, Invalid.
     """
     check_is_administrator(by)
-    if unknown := set(changes) - {"name", "url", "kinds", "team", "is_active"}:
-        raise ValueError(f"change_webhook does not change {sorted(unknown)}.")
-    if changes.get("url") == WebhookEndpoint.objects.get(pk=webhook_id).url:
-        del changes["url"]  # a name that is no longer known must not keep anybody from switching it off
-    checks = {
-        "name": lambda name: one_clean_line(name, "name", NAME_LENGTH),
-        "url": checked_url,
-        "kinds": checked_kinds,
-    }
-    changes = {field: checks.get(field, _as_it_is)(value) for field, value in changes.items()}
+    changes = _checked_changes(webhook_id, changes)
     with transaction.atomic():
         _still_administrator(by)
         endpoint = _locked(webhook_id)
@@ -100,6 +91,19 @@ def change_webhook(webhook_id, *, by, **changes):
             _waiting(endpoint).update(gave_up_at=timezone.now(), next_attempt_at=None, error=SWITCHED_OFF)
         record_account_event(AccountAction.WEBHOOK_CHANGED, by=by, webhook_id=str(endpoint.pk), changes=changed)
     return endpoint
+
+
+def _checked_changes(webhook_id, changes):
+    if unknown := set(changes) - {"name", "url", "kinds", "team", "is_active"}:
+        raise ValueError(f"change_webhook does not change {sorted(unknown)}.")
+    if changes.get("url") == WebhookEndpoint.objects.get(pk=webhook_id).url:
+        del changes["url"]  # a name that is no longer known must not keep anybody from switching it off
+    checks = {
+        "name": lambda name: one_clean_line(name, "name", NAME_LENGTH),
+        "url": checked_url,
+        "kinds": checked_kinds,
+    }
+    return {field: checks[field](value) if field in checks else value for field, value in changes.items()}
 
 
 def renew_webhook_secret(webhook_id, *, by):
@@ -145,10 +149,6 @@ def new_secret():
 def _facts(endpoint, names):
     facts = {name: getattr(endpoint, name) for name in names.split()}
     return facts | {"team_id": str(endpoint.team_id) if endpoint.team_id else None}
-
-
-def _as_it_is(value):
-    return value
 
 
 def _locked(webhook_id):
