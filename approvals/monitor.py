@@ -18,7 +18,7 @@ from approvals.transitions_sla import escalate_stage, flag_overdue, remind_stage
 logger = logging.getLogger(__name__)
 
 BATCH = 500
-MOST_IN_ONE_SWEEP = 2000  # the rest is a minute away; one sweep must not outlast the queue's patience
+MOST_IN_ONE_SWEEP = 1000  # the rest is a minute away; one sweep must not outlast the queue's patience
 
 
 @dataclass(frozen=True)

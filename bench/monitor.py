@@ -55,6 +55,13 @@ def allocated(work):
 
 
 def flag(bench, every, acting):
+    """The best of three rounds each, so that a neighbour's load does not decide."""
+    rounds = [_flag_once(every, acting) for _ in range(3)]
+    plain, took = (min(times) for times in zip(*rounds, strict=True))
+    bench.compare(f"flag {acting:,} overdue stages / an event each in its transaction", took, plain, allowed=10)
+
+
+def _flag_once(every, acting):
     from approvals import monitor
     from bench.run import timed
 
@@ -66,7 +73,7 @@ def flag(bench, every, acting):
     took = timed(lambda: told.update(monitor.sweep()))
     if told["overdue"] != acting:
         raise SystemExit(f"The monitor flagged {told['overdue']} of {acting} stages.")
-    bench.compare(f"flag {acting:,} overdue stages / an event each in its transaction", took, plain, allowed=10)
+    return plain, took
 
 
 def write_plainly(executions):

@@ -191,7 +191,7 @@ class Bench:
     def monitor(self):
         from bench.monitor import measure
 
-        measure(self, *((5_000, 100) if self.quick else (100_000, 1_000)))
+        measure(self, *((5_000, 50) if self.quick else (100_000, 200)))
 
 
 def best(times, work):
