@@ -220,6 +220,7 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
     list_display_links = ["key", "name"]
     list_filter = ["status", "is_latest"]
     list_select_related = ["family"]
+    ordering = ["family__template_key", "-version"]
     search_fields = ["family__template_key", "name"]
     actions = ["publish", "archive", "fork"]
     facts = ["key", "version", "status", "is_latest", "forked_from", "created_by", "created_at", "updated_at",
