@@ -96,6 +96,14 @@ def export_presence(request, pk):
     return render(request, "narratives/_presence.html", {"looking": words}, status=status)
 
 
+def looking_beside(user, ladder, now):
+    """For the page of a LadderView: who looks at it beside the user. None for who could not sign its stage."""
+    current = ladder.current
+    if current is None or not (current.can_sign or current.can_claim):
+        return None
+    return note_and_tell(ladder.ladder.pk, user, now)
+
+
 def note_and_tell(ladder_id, user, now):
     """Note that the user looks at the record; answers who else does, as a sentence ("": nobody)."""
     note_presence(ladder_id, user, now)

@@ -28,7 +28,7 @@ from narratives.reading import narrative_page
 from narratives.signing_queue import series_context
 from narratives.since_signed import SIGNED, happened_since, ladder_differences, last_signed, signed_version
 from narratives.summaries import summary
-from narratives.together import note_and_tell
+from narratives.together import looking_beside
 from portal.paging import page_of
 from portal.problems import wants_fragment
 
@@ -122,8 +122,6 @@ def export(request, pk):
     current = context["ladder_view"].current
     if request.GET.get("series"):
         context |= series_context(request, current)
-    if current and (current.can_sign or current.can_claim):
-        context["looking"] = note_and_tell(found.ladder_id, request.user, context["now"])
     return render(request, "narratives/export.html", context)
 
 
@@ -141,6 +139,8 @@ def export_context(request, found, *, tab="narrative", **further):
     package = current_package(found)
     previous = previous_version(found)
     stages = list(found.ladder.stages.all())
+    artifact_ready = bool(package) and package.status == PackageStatus.READY
+    ladder = ladder_view(found.ladder, request.user, now, artifact_ready=artifact_ready)
     return {
         "export": found,
         "execution": found.execution,
@@ -148,9 +148,8 @@ def export_context(request, found, *, tab="narrative", **further):
         "current_stage": current_stage(stages),
         "pending_words": f"Pending · {stage_words(found).partition(' · ')[0]}",
         "previous_words": f"Compare with v{previous.version}" if previous else "",
-        "ladder_view": ladder_view(
-            found.ladder, request.user, now, artifact_ready=bool(package) and package.status == PackageStatus.READY
-        ),
+        "ladder_view": ladder,
+        "looking": looking_beside(request.user, ladder, now),
         "newer_ladder": template_drift(found.template_snapshot_id) if found.template_snapshot_id else None,
         "package": package,
         "why_no_dossier": why_no_dossier(found, package),

@@ -76,6 +76,12 @@ def test_who_could_sign_is_told_who_else_looks_and_others_are_not(lab, export):
     assert "Ravi Adeyemi is looking at this too." in presence(lab.mira, export).content.decode()
 
 
+def test_a_refused_signature_leaves_one_looking(lab, export):
+    note_presence(export.ladder_id, lab.ravi, export.created_at)
+    refused = sign(client_of(lab.mira), export, password="not my password").content.decode()
+    assert "Ravi Adeyemi is looking at this too." in refused
+
+
 def test_polling_is_cheap_and_silent_while_nothing_changes(lab, export, django_assert_max_num_queries):
     note_presence(export.ladder_id, lab.ravi, export.created_at)
     client = client_of(lab.mira)
