@@ -25,6 +25,7 @@ PAGES = [
     "/operations/",
     "/governance/ladders/",
     "/governance/ladders/biosafety/",
+    "/governance/ladders/biosafety/exports/",
     "/governance/ladders/biosafety/?tab=differences",
     "/governance/ladders/biosafety/?tab=assignments",
     "/governance/ladders/biosafety/?tab=audit",
