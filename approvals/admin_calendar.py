@@ -15,7 +15,6 @@ class WorkingCalendarAdmin(LadderAccess, VerbAdmin):
     form = CalendarForm
     save_on_top = True  # Enter in a field presses the page's first button: it must be Save
     list_display = ["team", "is_active", "time_zone", "week", "holidays", "days_off_listed", "updated_at", "updated_by"]
-    list_filter = ["is_active"]
     list_select_related = ["team", "updated_by"]
     search_fields = ["team__name"]
     ordering = ["team__name"]
