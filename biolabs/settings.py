@@ -237,6 +237,7 @@ SPECTACULAR_SETTINGS = {
     "ENUM_NAME_OVERRIDES": {
         "InventoryStatusEnum": "experiments.enums.InventoryStatus",
         "StepStatusEnum": "experiments.enums.StepStatus",
+        "TemplateStatusEnum": "governance.enums.TemplateStatus",
     },
 }
 

@@ -27,7 +27,7 @@ from governance.models import (
     WorkflowTemplate,
 )
 from governance.policies import can_manage_ladders
-from governance.queries import names_in, roles_nobody_holds
+from governance.queries import names_in, warnings_of
 from governance.stage_rules import rules_in_words
 from governance.transitions import archive_template, create_template, publish_template, stages_of
 from ledger.admin import ReadOnlyAdmin
@@ -47,8 +47,7 @@ def publish(template, *, by):
 
 
 def stages_nobody_signs(snapshot):
-    roles = roles_nobody_holds(snapshot.members["stages"])
-    return [f"Nobody holds the role {role} now. Grant it before an export needs it." for role in roles]
+    return warnings_of(snapshot.members["stages"])
 
 
 def new_version(template, *, by):

@@ -142,3 +142,10 @@ def roles_nobody_holds(stages):
     wanted = {stage["required_role"] for stage in stages}
     grants = RoleGrant.objects.in_force(timezone.now()).filter(role__in=wanted, user__is_active=True)
     return sorted(wanted - set(grants.values_list("role", flat=True)))
+
+
+def warnings_of(stages):
+    """A sentence for each role that nobody holds now: no reason to refuse a ladder, but nobody could sign it yet."""
+    return [
+        f"Nobody holds the role {role} now. Grant it before an export needs it." for role in roles_nobody_holds(stages)
+    ]

@@ -43,7 +43,9 @@ def create_template(
     source = _source(forked_from_id)
     key = template_key or (source and source.family.template_key)
     check_key(key)
-    stages = list(stage_blueprint) or (stages_of(source) if source else [])
+    stages = list(stage_blueprint) if isinstance(stage_blueprint, (list, tuple)) else stage_blueprint
+    if source and stages in ([], None):
+        stages = stages_of(source)
     header = {
         "name": name,
         "description": description,

@@ -2,6 +2,7 @@ from rest_framework import serializers
 
 from accounts.api.serializers import UserBriefSerializer
 from governance.models import TemplateAssignment, TemplateAuditLog, TemplateSnapshot, WorkflowTemplate
+from governance.queries import warnings_of
 from governance.transitions import stages_of
 
 
@@ -76,6 +77,19 @@ class TemplateSerializer(serializers.ModelSerializer):
     def get_published_snapshot_id(self, template) -> str | None:
         snapshot = getattr(template, "snapshot", None)
         return str(snapshot.pk) if snapshot else None
+
+
+class WrittenTemplateSerializer(TemplateSerializer):
+    """The answer to a write: the version, and what does not stand in its way but in that of its exports."""
+
+    warnings = serializers.SerializerMethodField()
+
+    class Meta(TemplateSerializer.Meta):
+        fields = [*TemplateSerializer.Meta.fields, "warnings"]
+        read_only_fields = fields
+
+    def get_warnings(self, template) -> list[str]:
+        return warnings_of(stages_of(template))
 
 
 class SnapshotSerializer(serializers.ModelSerializer):

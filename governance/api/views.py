@@ -17,6 +17,7 @@ from governance.api.serializers import (
     TemplateChange,
     TemplateInput,
     TemplateSerializer,
+    WrittenTemplateSerializer,
 )
 from governance.assignment_transitions import assign_template, revoke_assignment
 from governance.differences import differences
@@ -54,6 +55,11 @@ def one_template(request, pk):
     return template
 
 
+def written(template, code=status.HTTP_200_OK):
+    """The answer to a write: the template as it is now, with its warnings."""
+    return Response(WrittenTemplateSerializer(templates().get(pk=template.pk)).data, status=code)
+
+
 def members(request, known):
     """The body as an object with known members only."""
     body = request.data
@@ -77,7 +83,7 @@ class Templates(APIView):
             rows = rows.filter(is_latest=True).exclude(status=TemplateStatus.ARCHIVED)
         return Response(TemplateSerializer(rows, many=True).data)
 
-    @extend_schema(request=TemplateInput, responses={201: TemplateSerializer})
+    @extend_schema(request=TemplateInput, responses={201: WrittenTemplateSerializer})
     def post(self, request):
         check_can_manage_ladders(request.user)
         given = members(request, CREATE_FIELDS)
@@ -86,7 +92,7 @@ class Templates(APIView):
         if not isinstance(given.get("publish", False), bool):
             raise Invalid.field("publish", "publish is true or false.")
         template = create_template(by=request.user, **given)
-        return Response(TemplateSerializer(templates().get(pk=template.pk)).data, status=status.HTTP_201_CREATED)
+        return written(template, status.HTTP_201_CREATED)
 
 
 class OneTemplate(APIView):
@@ -96,21 +102,21 @@ class OneTemplate(APIView):
     def get(self, request, pk):
         return Response(TemplateSerializer(one_template(request, pk)).data)
 
-    @extend_schema(request=TemplateChange, responses=TemplateSerializer)
+    @extend_schema(request=TemplateChange, responses=WrittenTemplateSerializer)
     def patch(self, request, pk):
         template = one_template(request, pk)
         change_template(template, by=request.user, **members(request, CHANGE_FIELDS))
-        return Response(TemplateSerializer(templates().get(pk=template.pk)).data)
+        return written(template)
 
 
 class Publish(APIView):
     """Publish and freeze as a snapshot; idempotent."""
 
-    @extend_schema(request=None, responses=TemplateSerializer)
+    @extend_schema(request=None, responses=WrittenTemplateSerializer)
     def post(self, request, pk):
         template = one_template(request, pk)
         publish_template(template, by=request.user)
-        return Response(TemplateSerializer(templates().get(pk=template.pk)).data)
+        return written(template)
 
 
 class Archive(APIView):

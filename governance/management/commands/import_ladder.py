@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand, CommandError
 from accounts.models import User
 from governance.ladder_files import definition_of, import_definition, load, rehearse
 from governance.policies import can_manage_ladders
-from governance.queries import roles_nobody_holds
+from governance.queries import warnings_of
 from ledger.canonical import digest
 from ledger.errors import Refusal
 
@@ -32,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError("\n".join(lines)) from None
         words = "would become" if dry_run else "is now"
         self.stdout.write(f"{file.name} {words} the draft {template} of {definition['template_key']}.")
-        for role in roles_nobody_holds(definition["stages"]):
-            self.stderr.write(f"Nobody holds the role {role} now. Grant it before an export needs it.")
+        for sentence in warnings_of(definition["stages"]):
+            self.stderr.write(sentence)
         if not dry_run:
             self.stdout.write(f"sha256 {digest(definition_of(template))}")
