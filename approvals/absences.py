@@ -10,6 +10,7 @@ from django.db.models import Exists, F, OuterRef, Q, Subquery
 
 from accounts.models import Absence
 from approvals.duties import decisions_in_force
+from approvals.models import ApprovalLadder
 
 
 def absence_covering(user, stage, *, now):
@@ -59,11 +60,13 @@ def with_absence_end(stages, *, now):
 
 
 def principal_clear():
-    """A condition on stages: separation of duties would let their assignee sign."""
+    """A condition on stages: `approvals.duties.principal_fault` finds nothing against their assignee."""
+    brought = ApprovalLadder.objects.filter(pk=OuterRef("ladder"), uploaders=OuterRef("assignee"))
+    clear = Q(excludes_uploaders=False) | ~Exists(brought)
     if not settings.SEPARATION_OF_DUTIES:
-        return Q()
+        return clear
     signed = decisions_in_force().filter(stage__ladder=OuterRef("ladder"), actor=OuterRef("assignee"))
-    return ~Exists(signed) & ~Q(assignee=F("ladder__requested_by"))
+    return clear & ~Exists(signed) & ~Q(assignee=F("ladder__requested_by"))
 
 
 def span(absence):

@@ -81,7 +81,7 @@ def _absences(holders, seats, team_id, now):
     people = set().union(*holders.values()) | {each.pk for seat in seats for each in seat.named}
     absences = Absence.objects.in_force(now).filter(user__in=people)
     absences = absences.filter(Q(team__isnull=True) | Q(team=team_id))
-    return list(absences.select_related("user").order_by("ends_at"))
+    return list(absences.select_related("user").order_by("ends_at", "user__full_name", "id"))
 
 
 def _able(seat, holders, absences, barred):
@@ -100,9 +100,11 @@ def _able(seat, holders, absences, barred):
 def _sentence(seat, absences):
     if gone := [each for each in seat.named if not each.is_active]:
         return f"Nobody can sign it: {gone[0].printed_name} is deactivated. An administrator can delegate it."
+    if not absences and seat.named:
+        return "Nobody whom it names can sign it at present. An administrator can delegate it."
     if not absences:
         return f"Nobody can sign it: nobody free to do so holds the role {seat.role} here."
-    soonest = min(absences, key=lambda absence: absence.ends_at)
+    soonest = min(absences, key=lambda absence: (absence.ends_at, absence.user not in seat.named))
     return f"Nobody who can sign it is there: {soonest.user.printed_name} is back on {told_at(soonest.ends_at)}."
 
 

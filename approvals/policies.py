@@ -57,7 +57,10 @@ def who_can_sign(stage, *, now):
     people = User.objects.holding(stage.required_role, team_of(stage), now).filter(must_change_password=False)
     named = {stage.assignee_id, stage.delegated_to_id} - {None}
     if named:
-        people = people.filter(Q(pk__in=named) | Q(pk__in=stand_ins(stage, now=now)))
+        able = Q(pk__in=named)
+        if stage.assignee_id and principal_fault(stage.assignee, stage) is None:
+            able |= Q(pk__in=stand_ins(stage, now=now))
+        people = people.filter(able)
     return free_of_duties(people, stage)
 
 
@@ -182,6 +185,8 @@ def team_of(stage):
 def who_instead(stage, *, now):
     """A sentence naming who can sign."""
     names = [user.printed_name for user in who_can_sign(stage, now=now)[: NAMES_SHOWN + 1]]
+    if not names and (stage.assignee_id or stage.delegated_to_id):
+        return "At present nobody whom it names can sign it; an administrator can delegate it."
     if not names:
         return f"At present nobody can sign it: nobody free to do so holds the role {stage.required_role} here."
     if len(names) > NAMES_SHOWN:

@@ -21,7 +21,7 @@ def stages_to_sign(user, *, now):
     named = Q(assignee=user) | Q(delegated_to=user) | Q(assignee__isnull=True, delegated_to__isnull=True)
     named |= Q(stands_in(user, now=now)) & principal_clear()
     stages = ApprovalStage.objects.filter(status=StageStatus.IN_PROGRESS, ladder__status=LadderStatus.PENDING)
-    if not user.is_active:
+    if not user.is_active or user.must_change_password:
         return stages.none()
     return (
         stages_free_for(user, stages)

@@ -155,7 +155,7 @@ def test_the_requester_cannot_sign_as_a_delegate_put_into_the_table(lab):
     ladder = lab.ladder()
     ApprovalStage.objects.filter(ladder=ladder, sequence_index=1).update(delegated_to=lab.requester)
     sentence = refused(lab, "own_request", by=lab.requester, ladder=ladder)
-    assert "At present nobody can sign it" in sentence
+    assert "At present nobody whom it names can sign it" in sentence
 
 
 def test_the_requester_may_sign_where_the_deployment_turns_separation_of_duties_off(lab, settings):
