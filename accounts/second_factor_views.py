@@ -16,7 +16,7 @@ from accounts.addresses import safe_next
 from accounts.passwords import check_second_step
 from accounts.second_factor_forms import CodeForm, ConfirmForm, PasswordAndCodeForm, StartForm
 from accounts.sign_in import enter, waiting
-from ledger.errors import Refusal
+from ledger.errors import Refusal, TransitionDenied
 from portal.problems import show_refusal
 
 
@@ -108,6 +108,10 @@ def confirm(request):
         return _setup_page(request, form, setup, status=400)
     try:
         codes = verbs.enrol_second_factor(request.user, by=request.user, setup=setup, code=form.cleaned_data["code"])
+    except TransitionDenied as refusal:
+        # Not the page of the setup again: it would show a secret that is active.
+        messages.error(request, refusal.sentence)
+        return redirect("second_factor")
     except Refusal as refusal:
         return _setup_page(request, form, setup, status=show_refusal(form, refusal))
     return _codes_page(request, codes, new=True)

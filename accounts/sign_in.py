@@ -35,7 +35,8 @@ def enter(request, user, path):
 
 def ask_for_code(request, user, path, *, now):
     """Remember for five minutes that the password was right, and ask for the code."""
-    request.session.cycle_key()
+    # Whoever is signed in here is so no longer: the page of the code would send them on under the other name.
+    request.session.flush()
     request.session[WAITING] = {
         "user": str(user.pk),
         "password": user.get_session_auth_hash(),

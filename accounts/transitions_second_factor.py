@@ -123,4 +123,8 @@ def _check_enrolled(user):
 
 def _check_not_enrolled(user):
     if second_factor.is_enrolled(user):
-        raise TransitionDenied("You have a second factor already. Remove it first.", code="already_enrolled")
+        raise TransitionDenied(
+            "You have a second factor already. Make new recovery codes if you did not see them, "
+            "or remove it before you set up another.",
+            code="already_enrolled",
+        )

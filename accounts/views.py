@@ -26,7 +26,6 @@ from ledger.errors import Refusal
 from portal.paging import page_of
 from portal.problems import show_refusal
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
 SIGN_INS_SHOWN = 10
 
 

@@ -100,6 +100,15 @@ def test_a_change_of_the_account_between_the_steps_ends_it(client, lea, phone, a
     assert not signed_in(client)
 
 
+def test_where_somebody_else_is_signed_in_the_password_ends_their_session(client, lea, jonas, phone):
+    client.force_login(jonas)
+    password_step(client)
+    assert not signed_in(client)
+    assert "lea@lab.org" in client.get(CODE).content.decode()
+    client.post(CODE, {"code": phone.code()})
+    assert client.session["_auth_user_id"] == str(lea.pk)
+
+
 def test_guessing_codes_is_locked_and_the_password_step_does_not_help(client, lea, phone):
     for _ in range(ACCOUNT_LIMIT):
         password_step(client)
@@ -211,6 +220,16 @@ def test_a_setup_nobody_made_starts_again(lea_in, lea, setup):
     assert answer.status_code == 200
     assert "Start again with your password" in answer.content.decode()
     assert not is_enrolled(lea)
+
+
+def test_a_setup_sent_twice_does_not_show_the_active_secret_again(lea_in, lea):
+    secret, setup = shown(started(lea_in))
+    sent = {"setup": setup, "code": Phone(secret).code()}
+    assert lea_in.post(PAGE + "confirm/", sent).status_code == 201
+    again = lea_in.post(PAGE + "confirm/", sent, follow=True)
+    assert again.redirect_chain == [(PAGE, 302)]
+    assert "Make new recovery codes if you did not see them" in again.content.decode()
+    assert secret not in again.content.decode()
 
 
 def test_new_codes_and_removal_on_the_page(lea_in, lea, phone):
