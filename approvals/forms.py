@@ -35,17 +35,19 @@ class SignForm(forms.Form):
     digest = forms.CharField(max_length=64, widget=forms.HiddenInput)
     cycle = forms.IntegerField(min_value=1, max_value=2**31 - 1, required=False, widget=forms.HiddenInput)
     stage_id = forms.UUIDField(required=False, widget=forms.HiddenInput)
-
     series = forms.CharField(max_length=64, required=False, widget=forms.HiddenInput)
 
     def __init__(self, *args, asks_code=False, in_series=False, **kwargs):
         super().__init__(*args, **kwargs)
-        if in_series:
-            self.fields["password"].required = self.fields["code"].required = False
-            return
-        self.fields["password"].required = settings.SIGNATURE_REAUTHENTICATION
+        self.asks_code = asks_code
+        self.ask_password(not in_series)
+
+    def ask_password(self, wanted=True):
+        """Password and code are shown and needed, or, in a signing series, neither."""
+        wanted = wanted and settings.SIGNATURE_REAUTHENTICATION
+        self.fields["password"].required = wanted
         # Shown to whom a second factor is enrolled for; others may leave it out.
-        self.fields["code"].required = asks_code and settings.SIGNATURE_REAUTHENTICATION
+        self.fields["code"].required = wanted and self.asks_code
 
 
 class RejectForm(SignForm):

@@ -122,5 +122,8 @@ def _again(request, found, *, status, in_series=False, **forms):
     fresh = export_or_404(request.user, found.pk, queryset=page_queryset())
     context = export_context(request, fresh, **forms)
     if in_series:
-        context |= series_context(request, context["ladder_view"].current)
+        running = series_context(request, context["ladder_view"].current)
+        if not running:
+            forms["sign_form"].ask_password()
+        context |= running
     return render(request, "narratives/export.html", context, status=status)

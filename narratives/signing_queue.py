@@ -9,6 +9,7 @@ from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_POST, require_safe
 
 from accounts.passwords import check_password_again
+from accounts.scoping import uuid_or_404
 from accounts.second_factor import is_enrolled
 from approvals import series
 from approvals.forms import SeriesForm
@@ -65,7 +66,7 @@ def sign_next_start(request):
 def sign_next_skip(request):
     """Leave this record for another time."""
     if series.current(request):
-        series.skip(request, request.POST.get("stage_id", "")[:64])
+        series.skip(request, uuid_or_404(request.POST.get("stage_id")))
     return redirect("sign_next")
 
 
@@ -77,12 +78,16 @@ def sign_next_end(request):
 
 
 def series_context(request, current):
-    """What the export page shows while a series runs: the key that signs this record, how far, how long."""
+    """What the export page shows while a series runs: how far, how long, and the key that signs this record.
+
+    There is no key where somebody else was faster; the way to the next record is still shown.
+    """
     running = series.current(request)
-    if running is None or current is None or not current.can_sign:
+    if running is None:
         return {}
+    key = series.show(request, current.stage) if current and current.can_sign else ""
     left = waiting(request.user, running, now=timezone.now()).count()
-    return {"series": running, "series_key": series.show(request, current.stage), "series_left": left}
+    return {"series": running, "series_key": key, "series_left": left}
 
 
 def _start_page(request, form, status=200):

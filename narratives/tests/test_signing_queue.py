@@ -9,7 +9,7 @@ from django.test import override_settings
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AccountEvent
+from accounts.models import AccountEvent, RoleGrant
 from approvals.models import Signature
 from approvals.transitions_claim import claim_stage
 from approvals.verification import verify_ladder
@@ -148,8 +148,6 @@ def test_a_rejection_needs_its_reason_in_a_series_too(lab, exports, mira):
 
 
 def test_skipped_and_claimed_records_are_left_out(lab, exports, mira):
-    from accounts.models import RoleGrant
-
     RoleGrant.objects.create(user=lab.lea, role="qa", team=lab.team)
     claim_stage(exports[1].ladder.stages.get().pk, by=lab.lea)
     start(mira)
@@ -197,3 +195,34 @@ def test_a_deployment_without_series_says_so(lab, exports, mira):
 def test_get_changes_nothing(lab, exports, mira):
     for name in ("sign_next_start", "sign_next_skip", "sign_next_end"):
         assert mira.get(reverse(name)).status_code == 405
+
+
+@pytest.mark.parametrize("given", ["", "not-an-id", "9" * 400, "\x00"])
+def test_skipping_what_is_no_stage_changes_nothing(lab, exports, mira, given):
+    start(mira)
+    assert mira.post(reverse("sign_next_skip"), {"stage_id": given}).status_code in (302, 404)
+    assert shown(mira)[0] == exports[0]
+
+
+def test_a_series_that_is_over_asks_for_the_password_on_the_same_page(lab, exports, mira):
+    start(mira)
+    export, fields = shown(mira)
+    mira.post(reverse("sign_next_end"))
+    html = sign(mira, export, fields, notes="Checked plate 3").content.decode()
+    assert 'name="password"' in html
+    assert 'name="series"' not in html
+    usual = {name: value for name, value in fields.items() if name != "series"}
+    assert sign(mira, export, usual, password=PASSWORD, notes="Checked plate 3").status_code == 302
+    assert "series" not in loads(export.ladder.signatures.get().statement)["authentication"]
+
+
+def test_who_was_not_fast_enough_goes_on_to_the_next_record(lab, exports, mira):
+    start(mira)
+    export, fields = shown(mira)
+    RoleGrant.objects.create(user=lab.lea, role="qa", team=lab.team)
+    sign(client_of(lab.lea), export, fields | {"series": ""}, password=PASSWORD)
+    html = sign(mira, export, fields, notes="Checked plate 3").content.decode()
+    assert "Lea Novak already approved" in html
+    assert "Checked plate 3" in html
+    assert f'href="{reverse("sign_next")}"' in html
+    assert shown(mira)[0] == exports[1]
