@@ -41,6 +41,13 @@ def decision(value):
     return Decision(value)
 
 
+def seen(value):
+    """How many events of its history the reviewer has read, or None where they do not say."""
+    if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
+        raise Invalid.field("seen", "`seen` is the sequence of the newest event that you have read, 1 or more.")
+    return value
+
+
 def labels(values):
     """`[(key, value)]` from a list of `{"key", "value"}` or pairs; keys differ, whatever their case."""
     if values is None:

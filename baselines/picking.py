@@ -7,7 +7,7 @@ from django.db.models import Q
 
 from baselines.enums import EvidenceKind
 from baselines.evidence import chosen
-from baselines.policies import who_may_review
+from baselines.policies import who_may_review, why_not_reviewer
 from baselines.words import NONE, counted, metric
 
 MOST_FOUND = 12
@@ -17,25 +17,28 @@ FIELDS = {EvidenceKind.NARRATIVE_EXPORT: "export", EvidenceKind.QC_METRIC: "qc"}
 
 @dataclass
 class ReviewerPicker:
-    """People chosen so far and people found; only those who may review."""
+    """People chosen so far and people found; only those who may review. `gone`: (person, why) named before."""
 
     chosen: list = field(default_factory=list)
+    gone: list = field(default_factory=list)
     found: list = field(default_factory=list)
     q: str = ""
     more: bool = False
     who: str = ""
 
 
-def reviewer_picker(execution, *, submitter, given, q):
-    """The picker for these ids (as posted) and this search."""
+def reviewer_picker(execution, *, submitter, given, q, named=()):
+    """The picker for these ids (as posted) and this search; `named` are its reviewers so far."""
     may = who_may_review(execution, submitter=submitter)
     ids, q = _ids(given), q.replace("\x00", "").strip()[:200]
     found = may.exclude(pk__in=ids)
     for word in q.split()[:8]:
         found = found.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
-    found = list(found[: MOST_FOUND + 1])
+    found, picked = list(found[: MOST_FOUND + 1]), list(may.filter(pk__in=ids))
+    whys = [(person, why_not_reviewer(person, submitter=submitter, execution=execution)) for person in named]
     return ReviewerPicker(
-        chosen=list(may.filter(pk__in=ids)),
+        chosen=picked,
+        gone=[(person, why) for person, why in whys if why],
         found=found[:MOST_FOUND],
         q=q,
         more=len(found) > MOST_FOUND,

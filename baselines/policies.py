@@ -201,9 +201,13 @@ def why_not_resubmit(user, baseline):
     return _sentence(check_can_resubmit, user, baseline)
 
 
-def _sentence(check, *arguments):
+def why_not_reviewer(person, *, submitter, execution):
+    return _sentence(check_reviewer, person, submitter=submitter, execution=execution)
+
+
+def _sentence(check, *arguments, **named):
     try:
-        check(*arguments)
+        check(*arguments, **named)
     except Refusal as refusal:
         return refusal.sentence
     return None

@@ -42,7 +42,7 @@ def baseline_new(request, execution_id):
         submit,
         initial={"name": execution.title},
         submitter=request.user,
-        reviewers=[],
+        named=[],
         context={
             "heading": "New baseline",
             "shown": shown,
@@ -71,7 +71,7 @@ def baseline_resubmit(request, pk):
         resubmit,
         initial={"name": found.name, "description": found.description, "labels": labels},
         submitter=found.submitted_by,
-        reviewers=[str(person.pk) for person in found.reviewers.all()],
+        named=list(found.reviewers.all()),
         context={
             "heading": "Submit again",
             "rejected": found if found.status == BaselineStatus.REJECTED else None,
@@ -82,9 +82,9 @@ def baseline_resubmit(request, pk):
     )
 
 
-def _page(request, execution, verb, *, initial, submitter, reviewers, context):
+def _page(request, execution, verb, *, initial, submitter, named, context):
     """The form, as typed so far, with its picker of reviewers; `do=submit` calls the verb."""
-    form, status = SubmissionForm(initial=initial), 200
+    form, status, reviewers = SubmissionForm(initial=initial), 200, [str(person.pk) for person in named]
     if request.method == "POST":
         reviewers = request.POST.getlist("reviewer")
         form = SubmissionForm(initial={name: request.POST.get(name, "") for name in form.fields})
@@ -102,7 +102,9 @@ def _page(request, execution, verb, *, initial, submitter, reviewers, context):
         "execution": execution,
         "current": current_seen(Baseline.objects.visible_to(request.user), execution.protocol_id),
         "form": form,
-        "picker": reviewer_picker(execution, submitter=submitter, given=reviewers, q=request.POST.get("person", "")),
+        "picker": reviewer_picker(
+            execution, submitter=submitter, given=reviewers, q=request.POST.get("person", ""), named=named
+        ),
         **context,
     }
     return render(request, "baselines/submission.html", context, status=status)

@@ -94,7 +94,7 @@ def review_baseline(baseline_id, *, by, decision, notes="", seen=None):
     """
     decision = incoming.decision(decision)
     needed = "Say why you reject; the submitter reads it." if decision == Decision.REJECT else None
-    text = incoming.notes(notes, needed=needed)
+    text, seen = incoming.notes(notes, needed=needed), incoming.seen(seen)
     with _locked(baseline_id, by) as (history, baseline, actor):
         check_can_review(actor, baseline)
         check_as_seen(baseline, seen)

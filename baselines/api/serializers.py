@@ -87,6 +87,12 @@ class SubmissionInput(serializers.Serializer):
 class ReviewInput(serializers.Serializer):
     decision = serializers.ChoiceField(choices=Decision.choices)
     notes = serializers.CharField(required=False, help_text="Needed for a rejection.")
+    seen = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="The `sequence` of the newest event that was read; 409 `stale` when the baseline changed since.",
+    )
 
 
 class PublishInput(serializers.Serializer):

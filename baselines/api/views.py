@@ -129,7 +129,7 @@ class Review(APIView):
     @extend_schema(tags=TAGS, request=ReviewInput, responses=BaselineSerializer)
     def post(self, request, pk):
         pk, given = visible(request, pk), members(request, ReviewInput)
-        review_baseline(pk, by=request.user, decision=given.get("decision"), notes=given.get("notes"))
+        review_baseline(pk, by=request.user, **{"decision": None, **given})
         return Response(baseline_json(pk))
 
 

@@ -106,6 +106,15 @@ def test_seen_but_not_allowed_is_403_and_the_wrong_state_409(lab):
     assert post(lab.sam, f"/{submitted.pk}/resubmit").status_code == 409
 
 
+def test_a_review_of_what_was_changed_since_it_was_read_is_refused(lab):
+    rejected = lab.rejected()
+    read = client_of(lab.rita).get(f"{BASE}/{rejected.pk}").json()["events"][-1]["sequence"]
+    post(lab.sam, f"/{rejected.pk}/resubmit", {"description": "Other words"})
+    stale = post(lab.rita, f"/{rejected.pk}/review", {"decision": "approve", "seen": read})
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale")
+    assert post(lab.rita, f"/{rejected.pk}/review", {"decision": "approve", "seen": read + 1}).status_code == 200
+
+
 WRONG = {"text": "x", "number": 7, "list": [[]], "nested": [{"id": []}], "flag": True, "object": {"a": 1}, "null": None}
 
 
@@ -113,14 +122,14 @@ def test_wrong_types_are_400_wherever_they_stand(lab):
     baseline = lab.submitted()
     calls = {
         "/submissions": ("execution_id", "name", "description", "reviewer_ids", "labels", "export_ids", "qc_event_ids"),
-        f"/{baseline.pk}/review": ("decision", "notes"),
+        f"/{baseline.pk}/review": ("decision", "notes", "seen"),
         f"/{lab.approved().pk}/publish": ("notes",),
         f"/{lab.published().pk}/rollback": ("reason", "target_version_id"),
     }
     lawful = {
         ("name", "text"), ("description", "text"), ("notes", "text"), ("reason", "text"), ("description", "null"),
         ("reviewer_ids", "null"), ("labels", "null"), ("export_ids", "null"), ("qc_event_ids", "null"),
-        ("notes", "null"), ("target_version_id", "null"),
+        ("notes", "null"), ("target_version_id", "null"), ("seen", "null"), ("seen", "number"),
     }  # fmt: skip
     before = everything()
     for path, names in calls.items():

@@ -5,6 +5,7 @@ import re
 import pytest
 from django.urls import reverse
 
+from accounts.models import User
 from baselines.models import Baseline
 from baselines.tests.lab import EXPORT_ID, kinds
 from baselines.tests.test_pages import client_of, page
@@ -57,6 +58,16 @@ def test_a_search_for_reviewers_writes_nothing_and_loses_nothing(lab):
     assert "half a" in told
     assert f'value="{EXPORT_ID}">' in told  # it was not posted, so it is no longer ticked
     assert not Baseline.objects.exists()
+
+
+def test_who_was_named_and_may_not_review_any_more_is_said_when_it_is_submitted_again(lab):
+    found = lab.rejected(reviewer_ids=[lab.rita.pk, lab.stan.pk])
+    User.objects.filter(pk=lab.stan.pk).update(is_active=False)
+    told = page(lab.sam, "baseline_resubmit", found.pk)
+    assert f'value="{lab.rita.pk}" checked' in told  # of another team: being named lets her see the run
+    assert "No longer among them: Stan Stranger is deactivated. Name somebody else." in told
+    again = post(lab.sam, "baseline_resubmit", found.pk, do="find", person="rita", reviewer=[])
+    assert "Stan Stranger is deactivated" in again.content.decode()
 
 
 @pytest.mark.parametrize(
