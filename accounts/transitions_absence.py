@@ -48,8 +48,9 @@ def set_absence(user_id, *, by, starts_at, ends_at, stand_in_id=None, role="", t
             raise Invalid.field("user_id", "There is no such person.", code="unknown")
         if not user.is_active:
             raise Invalid.field("user_id", f"{user.printed_name} is deactivated.", code="inactive")
-        scope = Scope(role, _team(user, team_id))
-        stand_in = _stand_in(stand_in_id, people, user=user, by=by, scope=scope, at=max(now, starts_at))
+        scope, at = Scope(role, _team(user, team_id)), max(now, starts_at)
+        _check_role(user, scope, at)
+        stand_in = _stand_in(stand_in_id, people, user=user, by=by, scope=scope, at=at)
         _check_free(user, scope, starts_at, ends_at)
         absence = Absence(
             user=user,
@@ -112,6 +113,12 @@ def _role(role):
     except ValidationError as error:
         raise Invalid.field("role", error.messages[0]) from error
     return role or ""
+
+
+def _check_role(user, scope, at):
+    if scope.role and not scope.places(user, at):
+        sentence = f"{user.printed_name} does not hold {scope.words} then. Leave it empty for every role."
+        raise Invalid.field("role", sentence, code="no_role")
 
 
 def _team(user, team_id):

@@ -59,6 +59,10 @@ class WebhookAdmin(VerbAdmin):
     autocomplete_fields = ["team"]
     actions = ["test", "renew_secret"]
 
+    def form_page(self, *given):
+        # Without Django's transaction: looking up a name can take seconds, and the verbs bring their own.
+        return self._changeform_view(*given)
+
     def get_fields(self, request, obj=None):
         return [*WebhookForm.Meta.fields, *(self.readonly_fields if obj else [])]
 

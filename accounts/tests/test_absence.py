@@ -404,6 +404,13 @@ def test_a_wrong_member_is_400_and_named(lab, lea, given, field):
     assert [error["field"] for error in answer.json()["errors"]] == [field]
 
 
+def test_an_absence_for_a_role_the_person_does_not_hold_would_do_nothing_and_is_refused(lab, lea):
+    answer = bearer(lea).post("/api/absences", body(role="qa_reviwer"), format="json")
+    assert (answer.status_code, answer.json()["errors"][0]["field"]) == (400, "role")
+    assert "Lea Novak does not hold the role qa_reviwer" in answer.json()["detail"]
+    assert not Absence.objects.exists()
+
+
 def test_only_an_administrator_enters_anothers(lab, admin, lea, jonas):
     given = body(user_id=str(lea.pk))
     assert bearer(jonas).post("/api/absences", given, format="json").status_code == 403
@@ -423,7 +430,9 @@ def test_an_administrator_enters_and_cancels_in_the_admin(lab, admin, lea, jonas
     absence = Absence.objects.get()
     assert (absence.user, absence.created_by, absence.note) == (lea, admin, "Ill")
     assert client.get(path).status_code == 200
-    assert "already away" in client.post(path + "add/", given, follow=True).content.decode()
+    refused = client.post(path + "add/", {**given, "note": "Typed at length"}).content.decode()
+    assert "already away" in refused
+    assert "Typed at length" in refused
     client.post(f"{path}{absence.pk}/change/", {**given, "note": "x"})
     client.post(path, {"action": "cancel", "_selected_action": [str(absence.pk)]})
     absence.refresh_from_db()

@@ -3,8 +3,9 @@
 import json
 
 import pytest
+from django.db import connection
 
-from accounts import tasks
+from accounts import tasks, webhook_addresses
 from accounts.enums import AccountAction
 from accounts.models import AccountEvent, WebhookDelivery, WebhookEndpoint
 from accounts.secrets_at_rest import decrypt
@@ -230,6 +231,30 @@ def test_the_admin_shows_a_refused_address_at_its_field(boss):
     answer = boss.post(f"{ADMIN}add/", {"name": "ELN", "url": "https://inside.example/", "is_active": "on"})
     assert answer.status_code == 200
     assert "internal address 10.0.0.1" in answer.content.decode()
+    assert not WebhookEndpoint.objects.exists()
+
+
+def test_the_admin_looks_names_up_in_no_transaction_of_its_own(boss, monkeypatch):
+    depth, seen = len(connection.atomic_blocks), []
+    look_up = webhook_addresses.socket.getaddrinfo
+
+    def watched(*given, **options):
+        seen.append(len(connection.atomic_blocks))
+        return look_up(*given, **options)
+
+    monkeypatch.setattr("accounts.webhook_addresses.socket.getaddrinfo", watched)
+    boss.post(f"{ADMIN}add/", {"name": "ELN", "url": URL, "is_active": "on"})
+    row = WebhookEndpoint.objects.get()
+    boss.post(f"{ADMIN}{row.pk}/change/", {"name": "ELN", "url": URL + "/2", "is_active": "on"})
+    assert WebhookEndpoint.objects.get().url == URL + "/2"
+    assert set(seen) == {depth}
+
+
+def test_a_refusal_keeps_what_was_typed(boss):
+    form = {"name": "EL\u202eN", "url": URL, "kinds": ["stage_overdue"], "is_active": "on"}
+    answer = boss.post(f"{ADMIN}add/", form).content.decode()
+    assert "Only one line without control characters" in answer
+    assert f'value="{URL}"' in answer
     assert not WebhookEndpoint.objects.exists()
 
 
