@@ -15,6 +15,7 @@ from ledger.errors import Refusal, TransitionDenied
 from narratives.models import NarrativeExport
 from narratives.queries import current_stage, export_or_404, stage_or_404, with_ladder
 from narratives.signing_queue import series_context
+from narratives.together import delegates_page
 from narratives.views import export_context, page_queryset
 from portal.problems import show_refusal
 
@@ -87,13 +88,20 @@ def export_delegate(request, pk, stage_id):
     stage_id = stage_or_404(found, stage_id)
     form = DelegateForm(request.POST, auto_id="delegate_%s")
     if not form.is_valid():
-        return _again(request, found, delegate_form=form, stage_id=stage_id, status=400)
+        return _delegate_again(request, found, stage_id, form, 400)
     try:
         delegate_stage(stage_id, by=request.user, **form.arguments())
     except Refusal as refusal:
-        return _again(request, found, delegate_form=form, stage_id=stage_id, status=show_refusal(form, refusal))
+        return _delegate_again(request, found, stage_id, form, show_refusal(form, refusal))
     messages.success(request, "The stage is delegated.")
     return redirect("export", pk=found.pk)
+
+
+def _delegate_again(request, found, stage_id, form, status):
+    """The page the refused form was on: the search's own, or the export's."""
+    if request.POST.get("here"):
+        return delegates_page(request, found, stage_id, form, status=status)
+    return _again(request, found, delegate_form=form, stage_id=stage_id, status=status)
 
 
 @login_required

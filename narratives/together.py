@@ -11,6 +11,7 @@ from django.views.decorators.http import require_POST, require_safe
 from accounts.addresses import safe_next
 from accounts.scoping import uuid_or_404
 from approvals.delegation import candidates, why_not_delegate
+from approvals.forms import DelegateForm
 from approvals.models import ApprovalStage
 from approvals.presence import note_presence, who_is_looking
 from approvals.queries import stages_to_sign
@@ -61,13 +62,18 @@ def _turn(request, pk, stage_id, verb, said):
 def export_delegates(request, pk, stage_id):
     """Who could sign a stage instead, by name or e-mail address, and why others could not (a fragment, or a page)."""
     found = export_or_404(request.user, pk, queryset=with_ladder(NarrativeExport.objects.defer("content")))
-    stage = stage_of(found, stage_or_404(found, stage_id))
-    now, text = timezone.now(), one_line(request.GET.get("q", ""), 100)
+    return delegates_page(request, found, stage_or_404(found, stage_id), DelegateForm())
+
+
+def delegates_page(request, found, stage_id, form, *, status=200):
+    """The search and, on the page, the form beneath it, with what was refused."""
+    stage, now = stage_of(found, stage_id), timezone.now()
+    text = one_line((request.GET or request.POST).get("q", ""), 100)
     why_not = why_not_delegate(request.user, stage, now=now)
     can, others = ([], []) if why_not else candidates(stage, text, by=request.user, now=now)
     context = {"export": found, "stage": stage, "q": text, "can": can, "others": others, "why_not": why_not}
     template = "approvals/_delegates.html" if wants_fragment(request) else "narratives/delegates.html"
-    return render(request, template, context)
+    return render(request, template, context | {"form": form}, status=status)
 
 
 def stage_of(export, stage_id):

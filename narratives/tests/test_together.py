@@ -81,3 +81,41 @@ def test_the_api_signs_what_was_read_with_the_meaning_chosen(lab, export):
     statement = loads(export.ladder.signatures.get().statement)
     assert statement["meaning"]["code"] == "reviewed"
     assert statement["subject"]["narrative_sha256"] == export.content_sha256
+
+
+def delegate(person, export, index=1, **fields):
+    stage = export.ladder.stages.get(sequence_index=index)
+    return client_of(person).post(reverse("export_delegate", args=[export.pk, stage.pk]), fields)
+
+
+@pytest.mark.parametrize("here", ["", "1"], ids=["on the export's page", "on the search's page"])
+@pytest.mark.parametrize("index", [1, 2], ids=["stage in progress", "stage that waits"])
+def test_a_refused_delegation_says_why_and_keeps_what_was_written(lab, export, here, index):
+    typed = {"delegate_id": str(lab.jonas.pk), "notes": "On leave, typed at length", "q": "jon", "here": here}
+    response = delegate(lab.ada, export, index, **typed)
+    html = response.content.decode()
+    assert response.status_code == 400
+    assert "Jonas Ortega does not hold the role" in html
+    assert "On leave, typed at length" in html
+    assert ('value="jon"' in html) == bool(here)
+
+
+@pytest.mark.parametrize("here", ["", "1"], ids=["on the export's page", "on the search's page"])
+def test_who_may_no_longer_delegate_reads_why_and_keeps_what_was_written(lab, export, here):
+    RoleGrant.objects.filter(user=lab.mira, role="qa").update(revoked_at=export.created_at, revoked_by=lab.ada)
+    typed = {"delegate_id": str(lab.ravi.pk), "notes": "On leave, typed at length", "here": here}
+    response = delegate(lab.mira, export, **typed)
+    html = response.content.decode()
+    assert response.status_code == 403
+    assert "Mira Kessler does not hold the role qa here." in html
+    assert "On leave, typed at length" in html
+
+
+def test_a_deadline_for_a_stage_that_waits_is_refused_at_its_field(lab, export):
+    typed = {"delegate_id": str(lab.lea.pk), "due_at": "2099-05-01T10:00", "here": "1"}
+    response = delegate(lab.ada, export, 2, **typed)
+    html = response.content.decode()
+    assert response.status_code == 400
+    assert "This stage has not started; its time limit begins when it does." in html
+    assert 'value="2099-05-01T10:00"' in html
+    assert f'value="{lab.lea.pk}" required checked' in html
