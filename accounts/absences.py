@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.db.models import Q
 
 from accounts.models import Absence, RoleGrant, Team, User
+from accounts.queries import named_like
 from ledger.errors import Invalid, NotAllowed, Refusal, TransitionDenied
 from portal.text import moment, one_line
 
@@ -104,9 +105,7 @@ def who_may_stand_in(user, *, scope=EVERYTHING, viewer=None, q="", now):
         return User.objects.none()
     holders = RoleGrant.objects.in_force(now).filter(_same_role(places)).values("user_id")
     people = User.objects.active().visible_to(viewer or user).filter(pk__in=holders).exclude(pk=user.pk)
-    for word in one_line(q, 100).split()[:5]:
-        people = people.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
-    return people.order_by("full_name", "email")
+    return named_like(people, q)
 
 
 def stand_in_warning(absence):

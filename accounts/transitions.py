@@ -4,19 +4,18 @@ from datetime import timedelta
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Case, F, When
 from django.utils import timezone
 
 from accounts import passwords
 from accounts.enums import AccountAction, MembershipRole, TokenScope
 from accounts.events import record_account_event
-from accounts.models import SYSTEM_EMAIL, ApiToken, Membership, Notification, RoleGrant, Team, User
-from accounts.notification_kinds import MUST_BE_MAILED
+from accounts.locks import locked_person, still_administrator
+from accounts.models import ApiToken, Membership, RoleGrant, Team, User
 from accounts.notify import notify
 from accounts.policies import check_can_manage_team, check_is_administrator, check_is_oneself
 from accounts.validation import check_new_password, cleaned, one_clean_line, saved_or_taken
 from ledger.canonical import plain
-from ledger.errors import Invalid, NotAllowed, TransitionDenied
+from ledger.errors import Invalid, TransitionDenied
 
 TOKENS_PER_PERSON = 50
 SIGN_INS_PER_PERSON = 200
@@ -42,7 +41,7 @@ def create_user(*, by, email, full_name, password=None, is_active=True, is_admin
     user.set_password(password)
     cleaned(user)
     with transaction.atomic():
-        _still_administrator(by)
+        still_administrator(by)
         saved_or_taken(user, "email", "Somebody with this e-mail address is already there.")
         record_account_event(
             AccountAction.USER_CREATED, by=by, about=user, **{name: getattr(user, name) for name in CHANGEABLE}
@@ -61,8 +60,8 @@ def change_user(user_id, *, by, **changes):
     if "full_name" in changes:
         changes["full_name"] = one_clean_line(changes["full_name"], "full_name", 150)
     with transaction.atomic():
-        _still_administrator(by)
-        user = _locked_person(user_id)
+        still_administrator(by)
+        user = locked_person(user_id)
         before = {name: getattr(user, name) for name in changes}
         for name, value in changes.items():
             setattr(user, name, value)
@@ -86,8 +85,8 @@ def set_compliance_administrator(user_id, *, by, member):
     """
     check_is_administrator(by)
     with transaction.atomic():
-        _still_administrator(by)
-        user = _locked_person(user_id)
+        still_administrator(by)
+        user = locked_person(user_id)
         if _is_compliance_administrator(user) == member:
             return user
         group = Group.objects.filter(name=COMPLIANCE_GROUP).first()
@@ -109,8 +108,8 @@ def reset_password(user_id, *, by, new_password):
     check_new_password(new_password, draft)
     draft.set_password(new_password)
     with transaction.atomic():
-        _still_administrator(by)
-        user = _locked_person(user_id)
+        still_administrator(by)
+        user = locked_person(user_id)
         user.password = draft.password
         user.must_change_password = True
         user.save(update_fields=["password", "must_change_password"])
@@ -140,7 +139,7 @@ def change_password(user, *, by, old_password, new_password, request_meta):
     draft = User()
     draft.set_password(new_password)
     with transaction.atomic():
-        locked = _locked_person(user.pk)
+        locked = locked_person(user.pk)
         if locked.password != user.password:
             raise TransitionDenied("Your password was changed meanwhile. Sign in again.", code="password_changed")
         locked.password = draft.password
@@ -178,7 +177,7 @@ def create_team(*, by, name, owner=None):
     team = Team(name=one_clean_line(name, "name", 150))
     cleaned(team)
     with transaction.atomic():
-        _still_administrator(by)
+        still_administrator(by)
         saved_or_taken(team, "name", "A team of this name is already there.")
         record_account_event(AccountAction.TEAM_CREATED, by=by, team_id=str(team.pk), name=team.name)
         if owner is not None:
@@ -191,7 +190,7 @@ def rename_team(team_id, *, by, name):
     check_is_administrator(by)
     name = one_clean_line(name, "name", 150)
     with transaction.atomic():
-        _still_administrator(by)
+        still_administrator(by)
         team = Team.objects.select_for_update().get(pk=team_id)
         if name != team.name:
             before, team.name = team.name, name
@@ -263,9 +262,9 @@ def grant_role(user, *, by, role, team=None, valid_until=None):
     if valid_until is not None and valid_until <= now:
         raise Invalid.field("valid_until", "The grant must end in the future.", code="in_the_past")
     with transaction.atomic():
-        _still_administrator(by)
+        still_administrator(by)
         # Lock the person: two equal grants at once would otherwise both be written.
-        if not _locked_person(user.pk).is_active:
+        if not locked_person(user.pk).is_active:
             raise Invalid.field("user_id", f"{user.printed_name} is deactivated.", code="inactive")
         same = RoleGrant.objects.in_force(now).filter(user=user, role=role, team=team, valid_until=valid_until)
         if same.exists():
@@ -283,7 +282,7 @@ def revoke_role(grant_id, *, by):
     """End a grant now; the row stays. Raises RoleGrant.DoesNotExist, TransitionDenied when it was revoked before."""
     check_is_administrator(by)
     with transaction.atomic():
-        _still_administrator(by)
+        still_administrator(by)
         grant = RoleGrant.objects.select_for_update(of=("self",)).select_related("user", "team").get(pk=grant_id)
         if grant.revoked_at is not None:
             raise TransitionDenied("This grant was revoked before.", code="already_revoked")
@@ -318,7 +317,7 @@ def create_token(user, *, by, name="", scope=TokenScope.WRITE, expires_at, addre
         raise Invalid.field("scope", f"A scope is one of {', '.join(TokenScope.values)}.", code="choice")
     name = one_clean_line(name, "name", 100, required=False)
     with transaction.atomic():
-        _locked_person(user.pk)
+        locked_person(user.pk)
         _make_room(user, name, now)
         row, token = ApiToken.objects.create(user=user, expiry=expires_at - now, name=name, scope=scope)
         record_account_event(
@@ -357,7 +356,7 @@ def revoke_token(token_key, *, by):
 def revoke_own_tokens(*, by):
     """End all of one's own tokens; answers how many there were."""
     with transaction.atomic():
-        return _revoke_tokens(_locked_person(by.pk), by=by)
+        return _revoke_tokens(locked_person(by.pk), by=by)
 
 
 def _revoke_tokens(user, *, by, only_unnamed=False):
@@ -373,31 +372,7 @@ def _revoke(token, by):
     record_account_event(AccountAction.TOKEN_REVOKED, by=by, about=token.user, token=token.token_key, name=token.name)
 
 
-# --- Notifications --------------------------------------------------------------------------------------------------
-
-
-def mark_notifications_read(*, by, notification_ids=None):
-    """Mark these notifications of one's own as read, or all; answers how many were unread."""
-    mine = Notification.objects.visible_to(by).unread()
-    if notification_ids is not None:
-        mine = mine.filter(pk__in=notification_ids)
-    # What was read here needs no e-mail; what guards the account is sent all the same.
-    due = Case(When(kind__in=MUST_BE_MAILED, then=F("email_due_at")), default=None)
-    return mine.update(read_at=timezone.now(), email_due_at=due)
-
-
 # --- Shared ---------------------------------------------------------------------------------------------------------
-
-
-def _locked_person(user_id):
-    return User.objects.select_for_update().exclude(email=SYSTEM_EMAIL).get(pk=user_id)
-
-
-def _still_administrator(by):
-    # Locked in one order: two administrators who demote each other must not both succeed.
-    administrators = User.objects.select_for_update().active().filter(is_admin=True).order_by("pk")
-    if by.pk not in [user.pk for user in administrators]:
-        raise NotAllowed("Only an administrator may do this.", code="administrators_only")
 
 
 def _keep_an_administrator(user):

@@ -1,4 +1,4 @@
-"""What people choose to get by e-mail, and the states of one e-mail: waiting, claimed, sent, given up.
+"""What people have read and choose to get by e-mail, and the states of one e-mail: waiting, claimed, sent, given up.
 
 A claim moves `email_due_at` to the end of a lease, and that moment is its fence: two workers never hold the same row,
 and the rows of a killed worker are due again when the lease is over.
@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.db import transaction
-from django.db.models import F
+from django.db.models import Case, F, When
 from django.utils import timezone
 
 from accounts.enums import AccountAction, EmailWhen
 from accounts.events import record_account_event
 from accounts.models import Notification, NotificationChoice, User
-from accounts.notification_kinds import KINDS
+from accounts.notification_kinds import KINDS, MUST_BE_MAILED
 from accounts.policies import check_is_oneself
 from accounts.queries import email_choices, emails_due
 from ledger.errors import Invalid
@@ -61,6 +61,16 @@ def _check_choice(code, when):
     if when not in kind.options:
         words = ", ".join(kind.options)
         raise Invalid.field(code, f"“{kind.words}” goes by e-mail in one of these ways: {words}.", code="choice")
+
+
+def mark_notifications_read(*, by, notification_ids=None):
+    """Mark these notifications of one's own as read, or all; answers how many were unread."""
+    mine = Notification.objects.visible_to(by).unread()
+    if notification_ids is not None:
+        mine = mine.filter(pk__in=notification_ids)
+    # What was read here needs no e-mail; what guards the account is sent all the same.
+    due = Case(When(kind__in=MUST_BE_MAILED, then=F("email_due_at")), default=None)
+    return mine.update(read_at=timezone.now(), email_due_at=due)
 
 
 # --- One e-mail -----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.utils import timezone
 from accounts import passwords, second_factor
 from accounts.enums import AccountAction
 from accounts.events import record_account_event
+from accounts.locks import locked_person
 from accounts.models import SYSTEM_EMAIL, User
 from accounts.notify import notify
 from accounts.policies import check_is_administrator, check_is_oneself
@@ -40,7 +41,7 @@ def enrol_second_factor(user, *, by, setup, code):
         )
         raise Invalid.field("code", sentence, code="wrong_code")
     with transaction.atomic():
-        user = _locked_person(user.pk)
+        user = locked_person(user.pk)
         check_is_oneself(by, user)
         _check_not_enrolled(user)
         second_factor.store(user, setup.secret, last_step=step)
@@ -57,7 +58,7 @@ def make_recovery_codes(user, *, by, password, code, request_meta):
     _check_enrolled(user)
     passwords.check_own_password_and_code(user, password, code, request_meta=request_meta)
     with transaction.atomic():
-        user = _locked_person(user.pk)
+        user = locked_person(user.pk)
         _check_enrolled(user)
         codes = second_factor.fresh_recovery_codes(user)
         record_account_event(AccountAction.RECOVERY_CODES_MADE, by=by, about=user)
@@ -71,7 +72,7 @@ def remove_second_factor(user, *, by, password, code, request_meta):
     _check_enrolled(user)
     passwords.check_own_password_and_code(user, password, code, request_meta=request_meta)
     with transaction.atomic():
-        user = _locked_person(user.pk)
+        user = locked_person(user.pk)
         _remove(user, by=by, reason="")
         _tell(user, AccountAction.SECOND_FACTOR_REMOVED, "Your second factor is removed")
 
@@ -85,7 +86,7 @@ def remove_second_factor_of(user_id, *, by, reason):
     _check_may_remove_of(user_id, by)
     reason = one_clean_line(reason, "reason", REASON_LENGTH)
     with transaction.atomic():
-        user = _locked_person(user_id)
+        user = locked_person(user_id)
         _check_may_remove_of(user_id, User.objects.get(pk=by.pk))
         _remove(user, by=by, reason=reason)
         title = f"{by.printed_name} removed your second factor"
@@ -110,10 +111,6 @@ def _remove(user, *, by, reason):
 
 def _tell(user, action, title):
     notify([user], kind=action, title=title, body=NOT_YOU, url=PAGE)
-
-
-def _locked_person(user_id):
-    return User.objects.select_for_update().exclude(email=SYSTEM_EMAIL).get(pk=user_id)
 
 
 def _check_enrolled(user):

@@ -22,6 +22,7 @@ from accounts.queries import grants_in_force, people_matching, team_memberships,
 from accounts.scoping import not_there
 from accounts.second_factor import is_enrolled
 from accounts.sign_in import ask_for_code, enter
+from accounts.transitions_notifications import mark_notifications_read
 from ledger.errors import Refusal
 from portal.paging import page_of
 from portal.problems import show_refusal
@@ -182,7 +183,7 @@ def notifications(request):
 @require_POST
 def notifications_read(request, pk=None):
     """Mark one notification, or all, as read."""
-    transitions.mark_notifications_read(by=request.user, notification_ids=None if pk is None else [pk])
+    mark_notifications_read(by=request.user, notification_ids=None if pk is None else [pk])
     return redirect("notifications")
 
 

@@ -15,11 +15,18 @@ from django.utils import timezone
 from django_q.models import OrmQ
 from django_q.signing import SignedPackage
 
-from accounts import emails, tasks, transitions
+from accounts import emails, tasks
 from accounts.enums import EmailWhen
 from accounts.models import Notification, NotificationChoice
 from accounts.notify import next_digest, notify
-from accounts.transitions_notifications import ATTEMPTS, LEASE, claim_emails, give_emails_back, note_emails_sent
+from accounts.transitions_notifications import (
+    ATTEMPTS,
+    LEASE,
+    claim_emails,
+    give_emails_back,
+    mark_notifications_read,
+    note_emails_sent,
+)
 
 MONDAY = datetime(2026, 5, 11, 9, 30, tzinfo=UTC)
 
@@ -154,7 +161,7 @@ def test_the_deactivated_get_no_e_mail_then_or_later(lea):
 def test_what_was_read_in_the_portal_is_not_sent_but_for_the_safety_of_the_account(lea):
     told(lea)
     told(lea, kind="account.locked", title="Your account is locked")
-    transitions.mark_notifications_read(by=lea)
+    mark_notifications_read(by=lea)
     assert tasks.sweep_emails() == "1 sent"
     assert mail.outbox[0].subject == "[BioLabs] Your account is locked"
 
