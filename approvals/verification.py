@@ -6,6 +6,7 @@ from approvals.duties import DECIDED, DECISIONS
 from approvals.enums import ActionType, LadderStatus, StageStatus
 from approvals.models import Signature
 from approvals.queries import ladder_stages
+from approvals.standing import standing_faults
 from ledger.canonical import loads, sha256_text
 
 
@@ -14,7 +15,8 @@ def verify_ladder(ladder):
 
     Every signature verifies over what it names and links to the one before; every decision is signed once; each
     stage's status is its newest decision, made since the stage was last opened; approved ⇔ every stage approved, by
-    distinct people who held the role, none of them the requester (where separation of duties was on).
+    distinct people who held the role, none of them the requester (where separation of duties was on). Who signed as
+    assignee, delegate or stand-in was that (`approvals.standing`).
     """
     stages = ladder_stages(ladder)
     signatures = list(
@@ -28,6 +30,7 @@ def verify_ladder(ladder):
         faults += _stage_faults(stage, in_force[stage.pk], stages)
     faults += _outcome_faults(ladder, stages)
     faults += _people_faults(ladder, stages, in_force)
+    faults += standing_faults(ladder, stages)
     return [f"Ladder {ladder.pk}: {fault}" for fault in faults]
 
 
