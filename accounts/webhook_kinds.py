@@ -10,6 +10,9 @@ WEBHOOK_KINDS = {
     "ladder_approved": "A ladder is approved",
     "ladder_rejected": "A ladder is rejected",
     "ladder_reopened": "A stage is reset",
+    "dossier_ready": "A dossier is ready",
+    "baseline_published": "A baseline is published",
+    "baseline_rolled_back": "A baseline is rolled back",
 }
 TEST = "test"
 

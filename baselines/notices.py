@@ -1,9 +1,13 @@
-"""What people are told about a baseline, inside the transaction that changes it; never who did it."""
+"""What people and other systems are told about a baseline, inside the transaction that changes it.
+
+People never hear of what they did themselves; other systems get identifiers and titles, no notes and no names.
+"""
 
 from django.urls import NoReverseMatch, reverse
 
 from accounts.models import User
 from accounts.notify import notify
+from accounts.webhooks import tell
 
 
 def url_of(baseline):
@@ -49,6 +53,7 @@ def tell_published(baseline, *, by):
         title=f"New standard: {baseline.name}, version {baseline.version_number}",
         body=f"{by.printed_name} published version {baseline.version_number} of {baseline.protocol.name}.",
     )
+    _announce("baseline_published", baseline)
 
 
 def tell_rolled_back(baseline, *, by, restored, was_current):
@@ -63,6 +68,13 @@ def tell_rolled_back(baseline, *, by, restored, was_current):
         title=f"Rolled back: {baseline.name}, version {baseline.version_number}",
         body=f"{by.printed_name} rolled it back: {baseline.rollback_notes} {now}".strip(),
     )
+    _announce(
+        "baseline_rolled_back",
+        baseline,
+        was_current=was_current,
+        restored_id=str(restored.pk) if restored else None,
+        restored_version=restored.version_number if restored else None,
+    )
 
 
 def _concerned(baseline):
@@ -74,3 +86,15 @@ def _concerned(baseline):
 
 def _tell(people, baseline, by, **message):
     notify([person for person in people if person.pk != by.pk], url=url_of(baseline), **message)
+
+
+def _announce(kind, baseline, **more):
+    facts = {
+        "baseline_id": str(baseline.pk),
+        "execution_id": str(baseline.execution_id),
+        "protocol_id": str(baseline.protocol_id),
+        "title": baseline.name,
+        "version": baseline.version_number,
+        "path": url_of(baseline),
+    }
+    tell(kind, facts | more, team_id=baseline.protocol.team_id)

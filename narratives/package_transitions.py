@@ -13,6 +13,7 @@ from django_q.tasks import async_task
 from accounts.models import User
 from accounts.notify import notify, operators
 from accounts.roles import is_operator
+from accounts.webhooks import tell
 from approvals.enums import LadderStatus
 from experiments.events import Event
 from experiments.timeline import locked_timeline
@@ -155,7 +156,8 @@ def complete_package(claim, built):
         )
         if not held:
             raise ClaimLost(f"package {claim.package_id} is no longer held by fence {claim.fence}")
-        package = Package.objects.select_related("export__requested_by", "export__execution").get(pk=claim.package_id)
+        people_and_run = "export__requested_by", "export__execution__protocol"
+        package = Package.objects.select_related(*people_and_run).get(pk=claim.package_id)
         export = package.export
         NarrativeExport.objects.filter(pk=export.pk).update(
             retention_expires_at=timeline.now + timedelta(days=settings.RETENTION_DAYS), updated_at=timeline.now
@@ -170,12 +172,15 @@ def complete_package(claim, built):
             file_count=built.file_count,
             **_named(package, export),
         )
-        notify(
-            [export.requested_by],
-            kind="dossier_ready",
-            title=f"The dossier of {export} is ready",
-            url=reverse("export", kwargs={"pk": export.pk}),
-        )
+        _tell_ready(package, export)
+
+
+def _tell_ready(package, export):
+    """The requester, and other systems: identifiers, the title and the checksum, nothing that people wrote."""
+    path = reverse("export", kwargs={"pk": export.pk})
+    notify([export.requested_by], kind="dossier_ready", title=f"The dossier of {export} is ready", url=path)
+    facts = {"execution_id": str(export.execution_id), "title": str(export), "checksum": package.checksum}
+    tell("dossier_ready", _named(package, export) | facts | {"path": path}, team_id=export.execution.team_id)
 
 
 def fail_attempt(claim, reason):
