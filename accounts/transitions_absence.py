@@ -17,6 +17,7 @@ from accounts.absences import (
 )
 from accounts.enums import AccountAction
 from accounts.events import record_account_event
+from accounts.locks import locked_people
 from accounts.models import Absence, User, role_slug
 from accounts.notify import notify
 from accounts.validation import cleaned, one_clean_line
@@ -40,7 +41,7 @@ def set_absence(user_id, *, by, starts_at, ends_at, stand_in_id=None, role="", t
     role, note = _role(role), one_clean_line(note or "", "note", 200, required=False)
     with transaction.atomic():
         # Lock the person: two equal absences at once would otherwise both be written.
-        people = _locked({user_id, stand_in_id} - {None})
+        people = locked_people(pk__in={user_id, stand_in_id} - {None})
         by = User.objects.get(pk=by.pk)
         check_can_enter_absence(by, user_id)
         user = people.get(user_id)
@@ -88,11 +89,6 @@ def cancel_absence(absence_id, *, by):
     return absence
 
 
-def _locked(ids):
-    """People by id, locked in one order: two who name each other must not wait for each other."""
-    return {user.pk: user for user in User.objects.people().select_for_update().filter(pk__in=ids).order_by("pk")}
-
-
 def _check_times(starts_at, ends_at, now):
     for name, given in (("starts_at", starts_at), ("ends_at", ends_at)):
         if timezone.is_naive(given):
@@ -137,6 +133,10 @@ def _stand_in(stand_in_id, people, *, user, by, scope, at):
     if stand_in is not None and not User.objects.visible_to(by).filter(pk=stand_in.pk).exists():
         stand_in = None
     check_stand_in(stand_in, of=user, scope=scope, now=at)
+    if stand_in.pk == by.pk:
+        # Whoever enters an absence for somebody else would sign what is theirs by their own word alone.
+        sentence = f"You enter this absence for {user.printed_name}, so you do not stand in. Choose another person."
+        raise Invalid.field("stand_in_id", sentence, code="self")
     return stand_in
 
 

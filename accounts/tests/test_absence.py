@@ -438,3 +438,10 @@ def test_an_administrator_enters_and_cancels_in_the_admin(lab, admin, lea, jonas
     absence.refresh_from_db()
     assert (absence.note, absence.cancelled_by) == ("Ill", admin)
     assert signed_in(lea).get(path).status_code in (302, 403)
+
+
+def test_an_administrator_does_not_make_themselves_the_stand_in(lab, lea, jonas, admin):
+    RoleGrant.objects.create(user=admin, role="qa", team=lab)
+    with pytest.raises(Invalid, match=r"You enter this absence for .*, so you do not stand in"):
+        away(lea, by=admin, stand_in_id=admin.pk)
+    assert away(lea, by=lea, stand_in_id=admin.pk).stand_in == admin
