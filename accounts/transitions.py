@@ -9,7 +9,7 @@ from django.utils import timezone
 from accounts import passwords
 from accounts.enums import AccountAction, MembershipRole, TokenScope
 from accounts.events import record_account_event
-from accounts.locks import locked_person, still_administrator
+from accounts.locks import locked_person, person_of_administrator, still_administrator
 from accounts.models import ApiToken, Membership, RoleGrant, Team, User
 from accounts.notify import notify
 from accounts.policies import check_can_manage_team, check_is_administrator, check_is_oneself
@@ -60,8 +60,7 @@ def change_user(user_id, *, by, **changes):
     if "full_name" in changes:
         changes["full_name"] = one_clean_line(changes["full_name"], "full_name", 150)
     with transaction.atomic():
-        still_administrator(by)
-        user = locked_person(user_id)
+        user = person_of_administrator(user_id, by=by)
         before = {name: getattr(user, name) for name in changes}
         for name, value in changes.items():
             setattr(user, name, value)
@@ -85,8 +84,7 @@ def set_compliance_administrator(user_id, *, by, member):
     """
     check_is_administrator(by)
     with transaction.atomic():
-        still_administrator(by)
-        user = locked_person(user_id)
+        user = person_of_administrator(user_id, by=by)
         if _is_compliance_administrator(user) == member:
             return user
         group = Group.objects.filter(name=COMPLIANCE_GROUP).first()
@@ -108,8 +106,7 @@ def reset_password(user_id, *, by, new_password):
     check_new_password(new_password, draft)
     draft.set_password(new_password)
     with transaction.atomic():
-        still_administrator(by)
-        user = locked_person(user_id)
+        user = person_of_administrator(user_id, by=by)
         user.password = draft.password
         user.must_change_password = True
         user.save(update_fields=["password", "must_change_password"])
@@ -191,7 +188,7 @@ def rename_team(team_id, *, by, name):
     name = one_clean_line(name, "name", 150)
     with transaction.atomic():
         still_administrator(by)
-        team = Team.objects.select_for_update().get(pk=team_id)
+        team = Team.objects.select_for_update(no_key=True).get(pk=team_id)
         if name != team.name:
             before, team.name = team.name, name
             saved_or_taken(team, "name", "A team of this name is already there.")
@@ -205,7 +202,7 @@ def add_member(team, user, *, by, role=MembershipRole.MEMBER):
         raise Invalid.field("role", f"A role in a team is one of {', '.join(MembershipRole.values)}.", code="choice")
     check_can_manage_team(by, team)
     with transaction.atomic():
-        team = Team.objects.select_for_update().get(pk=team.pk)
+        team = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         check_can_manage_team(by, team)
         if not User.objects.active().filter(pk=user.pk).exists():
             raise Invalid.field("user_id", f"{user.printed_name} is deactivated.", code="inactive")
@@ -226,7 +223,7 @@ def remove_member(team, user_id, *, by):
     """Take somebody out of a team. Raises Membership.DoesNotExist, TransitionDenied for its last owner."""
     check_can_manage_team(by, team)
     with transaction.atomic():
-        team = Team.objects.select_for_update().get(pk=team.pk)
+        team = Team.objects.select_for_update(no_key=True).get(pk=team.pk)
         check_can_manage_team(by, team)
         membership = team.memberships.select_related("user").get(user_id=user_id)
         _keep_an_owner(team, membership)
@@ -262,9 +259,8 @@ def grant_role(user, *, by, role, team=None, valid_until=None):
     if valid_until is not None and valid_until <= now:
         raise Invalid.field("valid_until", "The grant must end in the future.", code="in_the_past")
     with transaction.atomic():
-        still_administrator(by)
         # Lock the person: two equal grants at once would otherwise both be written.
-        if not locked_person(user.pk).is_active:
+        if not person_of_administrator(user.pk, by=by).is_active:
             raise Invalid.field("user_id", f"{user.printed_name} is deactivated.", code="inactive")
         same = RoleGrant.objects.in_force(now).filter(user=user, role=role, team=team, valid_until=valid_until)
         if same.exists():

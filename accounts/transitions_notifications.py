@@ -13,6 +13,7 @@ from django.utils import timezone
 
 from accounts.enums import AccountAction, EmailWhen
 from accounts.events import record_account_event
+from accounts.locks import locked_person
 from accounts.models import Notification, NotificationChoice, User
 from accounts.notification_kinds import KINDS, MUST_BE_MAILED
 from accounts.policies import check_is_oneself
@@ -33,7 +34,7 @@ def choose_notifications(user, *, by, choices):
     for code, when in choices.items():
         _check_choice(code, when)
     with transaction.atomic():
-        User.objects.select_for_update().get(pk=user.pk)
+        locked_person(user.pk)
         before = email_choices(user)
         changes = {
             str(code): {"from": str(before[code]), "to": str(when)}
@@ -94,8 +95,10 @@ class EmailClaim:
 def claim_emails(user_id, *, now):
     """Claim all that waits for one person, counting the attempt; None when there is nothing to send."""
     with transaction.atomic():
-        # Locked, then looked at again: on PostgreSQL a second worker waits here and finds them no longer due.
-        waiting = list(emails_due(now).filter(user_id=user_id).select_for_update().order_by("created_at", "pk"))
+        # What a second worker claims, or the person reads, in this moment is passed over. Waiting for them would be
+        # waited for: they lock the same rows in another order.
+        due = emails_due(now).filter(user_id=user_id).order_by("created_at", "pk")
+        waiting = list(due.select_for_update(skip_locked=True))
         rows = Notification.objects.filter(pk__in=[each.pk for each in waiting])
         rows.filter(email_attempts__gte=ATTEMPTS).update(email_due_at=None)
         ours = tuple(each for each in waiting if each.email_attempts < ATTEMPTS)

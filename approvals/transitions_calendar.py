@@ -41,7 +41,7 @@ def set_calendar(
     members["is_active"] = bool(is_active)
     with transaction.atomic():
         # The team is locked, not the calendar: two first ones at once would otherwise both be made.
-        team = Team.objects.select_for_update().get(pk=team_id)
+        team = Team.objects.select_for_update(no_key=True).get(pk=team_id)
         check_can_manage_calendars(User.objects.get(pk=by.pk))
         row = WorkingCalendar.objects.filter(team=team).first()
         _check_not_changed_since(row, team, expected_updated_at)
