@@ -23,12 +23,7 @@ def check_can_sign(user, stage, *, now):
     else has to sign.
     """
     check_eligible(user, stage, now=now)
-    if stage.claimed_by_id not in (None, user.pk):
-        raise TransitionDenied(
-            f"{stage.claimed_by.printed_name} claimed this stage on {told_at(stage.claimed_at)}. "
-            "Take it over, then you can sign.",
-            code="claimed",
-        )
+    _check_not_claimed(user, stage)
 
 
 def check_eligible(user, stage, *, now):
@@ -82,13 +77,15 @@ def acting_as(user, stage, *, now):
     return {"capacity": "role_holder", "of": None}
 
 
-def check_can_claim(user, stage, *, now):
+def check_can_claim(user, stage, *, now, take_over=True):
     """A stage in progress that names nobody may be claimed, or taken over, by whoever could sign it."""
     check_eligible(user, stage, now=now)
     if {stage.assignee_id, stage.delegated_to_id} != {None}:
         raise TransitionDenied("This stage names who signs it; there is nothing to claim.", code="not_a_group_stage")
     if stage.claimed_by_id == user.pk:
         raise TransitionDenied("You claimed this stage already.", code="claimed_already")
+    if not take_over:
+        _check_not_claimed(user, stage)
 
 
 def why_not_claim(user, stage, *, now):
@@ -197,6 +194,15 @@ def who_instead(stage, *, now):
 def person(user):
     """A person in payloads and statements, with the printed name of this moment."""
     return {"id": str(user.pk), "name": user.printed_name} if user else None
+
+
+def _check_not_claimed(user, stage):
+    if stage.claimed_by_id not in (None, user.pk):
+        raise TransitionDenied(
+            f"{stage.claimed_by.printed_name} claimed this stage on {told_at(stage.claimed_at)}. "
+            "Take it over, then you can sign.",
+            code="claimed",
+        )
 
 
 def _check_named(user, stage, now):

@@ -10,14 +10,14 @@ from experiments.events import Event
 CLAIMED, TAKEN_OVER, RELEASED = "claimed", "taken_over", "released"
 
 
-def claim_stage(stage_id, *, by):
+def claim_stage(stage_id, *, by, take_over=True):
     """Say that one is at it; others have to take the stage over before they sign.
 
-    A stage somebody else claimed is taken over, and they are told. Raises NotAllowed, TransitionDenied,
-    ApprovalStage.DoesNotExist. Answers the ApprovalStage.
+    A stage somebody else claimed is taken over, and they are told; without `take_over` the second loses.
+    Raises NotAllowed, TransitionDenied, ApprovalStage.DoesNotExist. Answers the ApprovalStage.
     """
     with locked_stage(stage_id, by) as (timeline, stage, actor):
-        check_can_claim(actor, stage, now=timeline.now)
+        check_can_claim(actor, stage, now=timeline.now, take_over=take_over)
         before = stage.claimed_by
         stage.claimed_by, stage.claimed_at = actor, timeline.now
         stage.save(update_fields=["claimed_by", "claimed_at"])

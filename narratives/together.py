@@ -1,5 +1,7 @@
 """Several people at one stage: claim it, give it back, see who else is looking."""
 
+from functools import partial
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponse
@@ -31,7 +33,9 @@ DECIDED_MEANWHILE = "The stage you opened no longer waits for you. Load the page
 @require_POST
 def export_claim(request, pk, stage_id):
     """Say that one is at it, or take it over."""
-    return _turn(request, pk, stage_id, claim_stage, "The stage is claimed by you.")
+    # Who saw nobody's claim does not mean to take the stage from somebody who was a moment faster.
+    verb = partial(claim_stage, take_over=not request.POST.get("unclaimed"))
+    return _turn(request, pk, stage_id, verb, "The stage is claimed by you.")
 
 
 @login_required

@@ -262,3 +262,9 @@ class DelegationSerializer(StrictSerializer):
 class ResetSerializer(StrictSerializer):
     notes = serializers.CharField(max_length=10_000)
     metadata = serializers.DictField(required=False, allow_null=True, default=None)
+
+
+class ClaimSerializer(StrictSerializer):
+    take_over = serializers.BooleanField(
+        default=True, help_text="False: 409 `claimed` where somebody else claimed the stage."
+    )

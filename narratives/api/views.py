@@ -1,5 +1,7 @@
 """Exports over HTTP: request, read, compare, sign, delegate, reset (api.md, "Narrative exports")."""
 
+from functools import partial
+
 from drf_spectacular.utils import OpenApiParameter, extend_schema, inline_serializer
 from rest_framework import serializers
 from rest_framework.response import Response
@@ -15,6 +17,7 @@ from governance.blueprint import DEFAULT_LADDER, ad_hoc_ladder
 from ledger.errors import Invalid, TransitionDenied
 from narratives.api.serializers import (
     AttachmentSerializer,
+    ClaimSerializer,
     DecisionSerializer,
     DelegationSerializer,
     ExportRequestSerializer,
@@ -264,9 +267,12 @@ class ResetView(APIView):
 class ClaimView(APIView):
     """Claim a stage that names nobody, or take it over; `DELETE` gives it back."""
 
-    @extend_schema(tags=TAGS, request=None, responses=ExportSerializer)
+    @extend_schema(tags=TAGS, request=ClaimSerializer, responses=ExportSerializer)
     def post(self, request, execution_id, export_id, stage_id):
-        return self._turn(request, execution_id, export_id, stage_id, claim_stage)
+        body = ClaimSerializer(data=request.data)
+        body.is_valid(raise_exception=True)
+        verb = partial(claim_stage, **body.validated_data)
+        return self._turn(request, execution_id, export_id, stage_id, verb)
 
     @extend_schema(tags=TAGS, request=None, responses={200: ExportSerializer})
     def delete(self, request, execution_id, export_id, stage_id):

@@ -110,3 +110,21 @@ def test_who_reads_on_after_another_signed_is_told_and_polling_ends(lab, export)
 )
 def test_who_looks_in_words(names, words):
     assert looking_words(names, "it") == words
+
+
+def test_of_two_who_press_claim_the_second_loses_until_they_mean_to_take_over(lab, export):
+    turn(lab.mira, export, unclaimed="1")
+    html = turn(lab.ravi, export, unclaimed="1").content.decode()
+    assert "Mira Kessler claimed this stage on" in html
+    assert claimer(export) == lab.mira
+    turn(lab.ravi, export)
+    assert claimer(export) == lab.ravi
+
+
+def test_the_button_says_what_its_reader_saw(lab, export):
+    unclaimed = 'name="unclaimed"'
+    for path in (page(export), "/"):
+        assert unclaimed in client_of(lab.ravi).get(path).content.decode()
+    turn(lab.mira, export)
+    for path in (page(export), "/"):
+        assert unclaimed not in client_of(lab.ravi).get(path).content.decode()

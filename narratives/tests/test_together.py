@@ -58,6 +58,8 @@ def test_a_stage_is_claimed_taken_over_and_released_over_the_api(lab, export):
     assert client_of(lab.mira).post(url).status_code == 200
     again = client_of(lab.mira).post(url)
     assert (again.status_code, again.json()["code"]) == (409, "claimed_already")
+    late = client_of(lab.ravi).post(url, {"take_over": False}, content_type="application/json")
+    assert (late.status_code, late.json()["code"]) == (409, "claimed")
     assert client_of(lab.jonas).post(url).status_code == 403
     assert client_of(lab.sam).post(url).status_code == 404
     body = {"status": "approved", "signature": "Ravi Adeyemi", "password": PASSWORD}
