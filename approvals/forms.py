@@ -83,7 +83,7 @@ class DelegateForm(forms.Form):
         required=False,
         widget=forms.DateTimeInput({"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
     )
-    notes = forms.CharField(label="Notes", max_length=MAX_NOTES, required=False, widget=forms.Textarea({"rows": 2}))
+    notes = forms.CharField(label="Reason", max_length=MAX_NOTES, required=False, widget=forms.Textarea({"rows": 2}))
 
     def arguments(self):
         """The keywords of `delegate_stage`."""
