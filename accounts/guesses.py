@@ -11,6 +11,10 @@ from accounts.models import User
 from accounts.notify import notify, operators
 
 TELL_AGAIN_SECONDS = 60 * 60
+ENDS_BY_ITSELF = (
+    f"It ends by itself {lockout.WINDOW_SECONDS // 60} minutes after the oldest of them; an administrator can unlock "
+    "the account before. If it was not you, tell an administrator."
+)
 
 
 class Guess:
@@ -48,4 +52,7 @@ class Guess:
             if tell:
                 record_account_event(AccountAction.LOCKED, by=User.objects.system(), about=user, address=self.address)
                 title = f"{user.printed_name} is locked out after {counter.limit} wrong passwords or codes"
-                notify([user, *operators()], kind=AccountAction.LOCKED, title=title, url="/account/notifications/")
+                people = [user, *operators()]
+                notify(
+                    people, kind=AccountAction.LOCKED, title=title, body=ENDS_BY_ITSELF, url="/account/notifications/"
+                )

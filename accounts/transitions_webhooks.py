@@ -232,7 +232,8 @@ def _give_up(endpoint_id, rows, *, now, error, **answer):
                 operators(now=now),
                 kind="webhook_gave_up",
                 title=f"The webhook {endpoint.name} cannot be delivered",
-                body=f"A message is given up. {error} The webhook stays active: newer messages are tried.",
+                body=f"A message is given up. {error} The webhook stays active: newer messages are tried. "
+                "Administrators see its deliveries and can correct or switch it off.",
                 url=reverse("admin:accounts_webhookdelivery_changelist"),
             )
 

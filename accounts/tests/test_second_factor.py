@@ -144,6 +144,7 @@ def test_wrong_codes_and_wrong_passwords_lock_together_and_are_reported(lea, adm
     assert refusal_of(lea, phone.code()) == "locked_out"
     assert recorded(AccountAction.LOCKED).count() == 1
     assert {row.user_id for row in Notification.objects.filter(kind=AccountAction.LOCKED)} == {lea.pk, admin.pk}
+    assert "15 minutes" in lea.notifications.get().body
     passwords.unlock(lea)
     assert sign(lea, phone.code()) == "password+totp"
 
