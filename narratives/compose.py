@@ -14,6 +14,7 @@ from approvals.calendars import calendar_of
 from approvals.sla import deadline
 from evidence.catalog import discover
 from evidence.enums import EvidenceType
+from governance.blueprint import DEFAULT_ROLE
 from governance.differences import stage_in_words
 from governance.queries import assigned_snapshot, blueprint_of, names_in
 from governance.stage_rules import stage_rules
@@ -72,6 +73,7 @@ def export_compose(request, execution_id):
         "before": before,
         "rejection": rejection_of(before) if before else None,
         "assigned": _assigned(assigned, execution, request.user) if assigned else None,
+        "approvers": None if assigned else _holders({DEFAULT_ROLE}, execution, request.user).get(DEFAULT_ROLE, []),
         **shown,
     }
     return render(request, "narratives/compose.html", context, status=status)
@@ -135,12 +137,14 @@ def _starving(blueprint, execution, requester):
 
 
 def _latest_end(blueprint, execution):
-    """When the last stage would be due if it started now and each took all its time; None without time limits."""
+    """When the last stage would be due if it started now and each took all its time; None where one has no limit."""
+    hours = [stage.sla_hours for stage in blueprint.stages]
+    if not all(hours):
+        return None
     calendar, end = calendar_of(execution.team_id), timezone.now()
-    hours = [stage.sla_hours for stage in blueprint.stages if stage.sla_hours]
     for each in hours:
         end = deadline(end, each, calendar).due_at
-    return end if hours else None
+    return end
 
 
 def _holders(roles, execution, requester):

@@ -2,6 +2,7 @@
 
 import pytest
 
+from accounts.models import RoleGrant
 from governance.assignment_transitions import assign_template, revoke_assignment
 from governance.models import TemplateAuditLog
 from governance.transitions import archive_template, create_template
@@ -120,6 +121,24 @@ def test_the_compose_page_shows_the_assigned_ladder_locked_and_keeps_what_was_ty
     sent = {"do": "request", "snapshot": str(template.snapshot.pk), "notes": "kept words"}
     assert client.post(address, sent).status_code == 302
     assert NarrativeExport.objects.get().template_snapshot == template.snapshot
+
+
+def test_the_compose_page_says_when_a_ladder_ends_only_where_every_stage_has_a_limit(client, lab, admin):
+    client.force_login(lab.jonas)
+    address = f"/executions/{lab.execution.pk}/exports/new/"
+    assign(lab, admin, published(admin))
+    assert "with every time limit used up, it ends" in client.get(address).content.decode()
+    published(admin, stage_blueprint=[*STAGES, {"name": "Release", "required_role": "qa"}])
+    assert "it ends" not in client.get(address).content.decode()
+
+
+def test_the_compose_page_says_who_could_sign_where_no_ladder_is_assigned(client, lab):
+    client.force_login(lab.jonas)
+    address = f"/executions/{lab.execution.pk}/exports/new/"
+    RoleGrant.objects.filter(role="approver").delete()
+    assert "Nobody can sign this stage now." in client.get(address).content.decode()
+    RoleGrant.objects.create(user=lab.mira, role="approver")
+    assert f"Could sign now: {lab.mira.printed_name}" in client.get(address).content.decode()
 
 
 def test_a_ladder_archived_between_composing_and_requesting_is_refused_and_what_was_typed_stays(client, lab, admin):
