@@ -61,3 +61,11 @@ class AbsenceAdminForm(forms.ModelForm):
     class Meta:
         model = Absence
         fields = ["user", "starts_at", "ends_at", "stand_in", "role", "team", "note"]
+        help_texts = {
+            "starts_at": "UTC",
+            "ends_at": "UTC",
+            "stand_in": "Another person who holds a role of theirs. Empty: what names them waits.",
+            "role": "Empty: every role.",
+            "team": "Empty: every team.",
+            "note": "The person, the stand-in and administrators read it.",
+        }

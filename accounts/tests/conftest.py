@@ -5,7 +5,7 @@ from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import transitions
-from accounts.models import Membership, Team, User
+from accounts.models import Membership, RoleGrant, Team, User
 
 PASSWORD = "correct horse 42"
 
@@ -41,6 +41,14 @@ def team(lea, jonas):
     team = Team.objects.create(name="Assay")
     Membership.objects.create(team=team, user=lea, role="owner")
     Membership.objects.create(team=team, user=jonas)
+    return team
+
+
+@pytest.fixture
+def lab(team, lea, jonas):
+    """Lea and Jonas both sign as qa in Assay; Lea signs as qa_lead there too."""
+    for user, role in ((lea, "qa"), (lea, "qa_lead"), (jonas, "qa")):
+        RoleGrant.objects.create(user=user, role=role, team=team)
     return team
 
 
