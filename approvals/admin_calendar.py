@@ -6,7 +6,7 @@ from accounts.admin import VerbAdmin
 from approvals.admin_forms import CalendarForm
 from approvals.calendars import DAYS, minutes_of
 from approvals.models import WorkingCalendar
-from governance.admin import LadderAccess
+from governance.admin_verbs import LadderAccess
 from governance.policies import can_manage_ladders
 
 
