@@ -15,7 +15,7 @@ from accounts import transitions_second_factor as verbs
 from accounts.addresses import safe_next
 from accounts.passwords import check_second_step
 from accounts.second_factor_forms import CodeForm, ConfirmForm, PasswordAndCodeForm, StartForm
-from accounts.sign_in import enter, waiting
+from accounts.sign_in import enter, start_again, waiting
 from ledger.errors import Refusal, TransitionDenied
 from portal.problems import show_refusal
 
@@ -30,7 +30,7 @@ def sign_in_code(request):
     found = waiting(request, now=timezone.now())
     if found is None:
         messages.info(request, "Too much time passed since your password. Sign in again.")
-        return redirect("sign_in")
+        return start_again(request)
     if request.method != "POST":
         return _code_page(request, CodeForm(), found)
     form = CodeForm(request.POST)

@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 
 from django.contrib.auth import login
+from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect
+from django.urls import reverse
 from django.utils.crypto import constant_time_compare
 
 from accounts import transitions
@@ -55,5 +57,10 @@ def waiting(request, *, now):
     in_time = now.timestamp() - given["at"] <= WAITS_SECONDS
     if user and in_time and constant_time_compare(given["password"], user.get_session_auth_hash()):
         return Waiting(user, given["next"])
-    del request.session[WAITING]
     return None
+
+
+def start_again(request):
+    """Back to the password; where the person wanted to go is kept."""
+    path = request.session.pop(WAITING, {}).get("next", "/")
+    return redirect("sign_in") if path == "/" else redirect_to_login(path, reverse("sign_in"))

@@ -85,6 +85,7 @@ def test_the_step_ends_after_five_minutes_and_the_reason_is_said(client, lea, ph
     late = timezone.now() + timedelta(minutes=6)
     monkeypatch.setattr("accounts.second_factor_views.timezone.now", lambda: late)
     answer = client.post(CODE, {"code": phone.code()}, follow=True)
+    assert answer.redirect_chain == [(SIGN_IN + "?next=/people/", 302)]
     assert "Too much time passed" in answer.content.decode()
     assert not signed_in(client)
 
@@ -96,7 +97,8 @@ def test_a_change_of_the_account_between_the_steps_ends_it(client, lea, phone, a
         User.objects.filter(pk=lea.pk).update(is_active=False)
     else:
         transitions.reset_password(lea.pk, by=admin, new_password="another word 77")
-    assert client.post(CODE, {"code": phone.code()})["Location"] == SIGN_IN
+    assert client.post(CODE, {"code": phone.code()})["Location"] == SIGN_IN + "?next=/people/"
+    assert client.get(CODE)["Location"] == SIGN_IN
     assert not signed_in(client)
 
 
