@@ -1,6 +1,5 @@
 """The lock and the pen of a protocol's baselines (docs/adr/0011-baselines-lock-their-protocol.md)."""
 
-import uuid
 from contextlib import contextmanager
 
 from django.db import transaction
@@ -9,8 +8,7 @@ from django.utils import timezone
 from baselines.enums import EVENT_DETAILS, BaselineEventType
 from baselines.models import Baseline, BaselineEvent
 from experiments.models import Protocol
-from ledger.canonical import rfc3339
-from ledger.chain import Chain, column_fault, genesis, link
+from ledger.chain import Chain, actor_columns, column_fault, sealed_columns
 
 
 def chain_id(baseline_id):
@@ -32,34 +30,19 @@ class History:
         wanted = EVENT_DETAILS[BaselineEventType(event_type)]
         if set(details) != wanted:
             raise ValueError(f"{event_type}: details {sorted(details)} differ from {sorted(wanted)}")
-        entry_id, sequence = uuid.uuid4(), baseline.event_count + 1
-        previous = baseline.event_head or genesis(chain_id(baseline.pk))
-        sealed = link(
-            {
-                "v": 1,
-                "id": str(entry_id),
-                "baseline": chain_id(baseline.pk),
-                "seq": sequence,
-                "type": str(event_type),
-                "actor": {"id": str(by.pk), "name": by.printed_name},
-                "recorded_at": rfc3339(self.now),
-                "details": details,
-            },
-            previous_hash=previous,
-        )
         entry = BaselineEvent.objects.create(
-            id=entry_id,
             baseline=baseline,
-            sequence=sequence,
             event_type=event_type,
-            actor=by,
-            actor_name=by.printed_name,
-            created_at=self.now,
-            body=sealed.body,
-            previous_hash=previous,
-            hash=sealed.hash,
+            **sealed_columns(
+                {"baseline": chain_id(baseline.pk), "type": str(event_type), "details": details},
+                by=by,
+                at=self.now,
+                chain_id=chain_id(baseline.pk),
+                count=baseline.event_count,
+                head=baseline.event_head,
+            ),
         )
-        baseline.event_count, baseline.event_head = sequence, sealed.hash
+        baseline.event_count, baseline.event_head = entry.sequence, entry.hash
         return entry
 
 
@@ -84,13 +67,7 @@ def _rows(chain):
 
 
 def _mismatch(row, members):
-    columns = {
-        "id": str(row.pk),
-        "baseline": chain_id(row.baseline_id),
-        "type": row.event_type,
-        "actor": {"id": str(row.actor_id), "name": row.actor_name},
-        "recorded_at": rfc3339(row.created_at),
-    }
+    columns = {"baseline": chain_id(row.baseline_id), "type": row.event_type, **actor_columns(row)}
     return column_fault(columns, members)
 
 

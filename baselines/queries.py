@@ -1,10 +1,12 @@
 """Reads of baselines shared by pages and API."""
 
-from django.db.models import Prefetch, Q
+from django.db.models import Exists, OuterRef, Prefetch
+from django.utils import timezone
 
+from accounts.models import Absence
 from accounts.scoping import visible_or_404
 from baselines.enums import BaselineStatus
-from baselines.models import Baseline, BaselineEvent, BaselineLabel
+from baselines.models import Baseline, BaselineEvent, BaselineLabel, BaselineReviewer
 
 
 def for_list(queryset):
@@ -65,9 +67,25 @@ def targets_of(baseline):
 
 
 def baselines_to_review(user):
-    """What waits for this person's review: naming them, or nobody where an administrator asks; never their own."""
-    theirs = Q(reviewers=user) | Q(reviewers__isnull=True) if user.is_admin else Q(reviewers=user)
-    return Baseline.objects.filter(theirs, status=BaselineStatus.SUBMITTED).exclude(submitted_by=user)
+    """What waits for this person's review, as `policies.check_can_review` would let them.
+
+    What names them; for an administrator also what names nobody who could review it now.
+    """
+    named = BaselineReviewer.objects.filter(baseline=OuterRef("pk"))
+    theirs = Exists(named.filter(user=user))
+    if user.is_admin:
+        theirs |= ~Exists(named.filter(user__is_active=True).exclude(_stands_in(OuterRef("user"), "baseline__")))
+    return (
+        Baseline.objects.filter(theirs, status=BaselineStatus.SUBMITTED)
+        .exclude(submitted_by=user)
+        .exclude(_stands_in(user))
+    )
+
+
+def _stands_in(person, prefix=""):
+    """Whether this person stands in now for who submitted the baseline."""
+    away = Absence.objects.in_force(timezone.now()).filter(user=OuterRef(f"{prefix}submitted_by"))
+    return Exists(away.filter(stand_in=person))
 
 
 def count_to_review(user):

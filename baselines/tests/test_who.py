@@ -14,6 +14,7 @@ from baselines.policies import (
     why_not_roll_back,
     why_not_submit,
 )
+from baselines.queries import baselines_to_review
 from baselines.transitions import resubmit_baseline, review_baseline
 from ledger.errors import NotAllowed
 
@@ -58,6 +59,22 @@ def test_who_stands_in_for_a_reviewer_does_not_review(lab):
     with pytest.raises(NotAllowed) as refusal:
         review_baseline(baseline.pk, by=lab.mate, decision="approve")
     assert refusal.value.code == "not_a_reviewer"
+
+
+def test_what_waits_for_a_review_waits_for_who_could_do_it_now(lab):
+    named, unnamed = lab.submitted(), lab.submitted(reviewer_ids=[])
+
+    def waiting(person):
+        return set(baselines_to_review(User.objects.get(pk=person.pk)))
+
+    assert (waiting(lab.rita), waiting(lab.ada), waiting(lab.sam)) == ({named}, {unnamed}, set())
+    away(lab.sam, lab.rita)
+    assert (waiting(lab.rita), waiting(lab.ada)) == (set(), {named, unnamed})
+    away(lab.sam, lab.ada)
+    assert waiting(lab.ada) == set()
+    Absence.objects.all().delete()
+    User.objects.filter(pk=lab.rita.pk).update(is_active=False)
+    assert waiting(lab.ada) == {named, unnamed}
 
 
 def test_who_left_the_team_does_not_submit_again(lab):
