@@ -163,12 +163,21 @@ def secret_key(name, data_dir, *, may_make):
     """The key of sessions and tokens; made on first run when the portal serves this machine only."""
     value = text(name)
     if value:
-        if len(value) < SECRET_KEY_LEAST:
-            refuse(f"{name} must have at least {SECRET_KEY_LEAST} characters.")
-        return value
+        return _long_enough(value, name)
     if not may_make:
         refuse(f"{name} must be set when ALLOWED_HOSTS names other hosts than this machine.")
     return _kept_secret(data_dir / "secret_key")
+
+
+def secret_keys(name):
+    """Earlier keys, separated by spaces: what was sealed with them is still believed."""
+    return [_long_enough(value, f"Each key of {name}") for value in text(name).split()]
+
+
+def _long_enough(value, name):
+    if len(value) < SECRET_KEY_LEAST:
+        refuse(f"{name} must have at least {SECRET_KEY_LEAST} characters.")
+    return value
 
 
 def _kept_secret(path):

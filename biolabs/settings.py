@@ -21,7 +21,7 @@ ON_THIS_MACHINE_ONLY = given.only_this_machine(ALLOWED_HOSTS)
 if DEBUG and not ON_THIS_MACHINE_ONLY:
     given.refuse("DEBUG shows secrets in error pages, so it must be off when ALLOWED_HOSTS names other hosts.")
 SECRET_KEY = given.secret_key("SECRET_KEY", DATA_DIR, may_make=ON_THIS_MACHINE_ONLY)
-SECRET_KEY_FALLBACKS = given.text("SECRET_KEY_FALLBACKS").split()  # earlier keys: what they encrypted stays readable
+SECRET_KEY_FALLBACKS = given.secret_keys("SECRET_KEY_FALLBACKS")  # earlier keys: what they encrypted stays readable
 # How people reach the portal; links in mails begin with it, and https turns on secure cookies.
 SITE_URL = given.address("SITE_URL", f"http://127.0.0.1:{PORT}" if ON_THIS_MACHINE_ONLY else "")
 if not SITE_URL:

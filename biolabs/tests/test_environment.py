@@ -19,6 +19,7 @@ WRONG = {
     "SEPARATION_OF_DUTIES": ["perhaps"],
     "ALLOWED_HOSTS": ["http://lab.example", ","],
     "SECRET_KEY": ["too short"],
+    "SECRET_KEY_FALLBACKS": ["k" * 40 + " short"],
     "DATABASE_URL": ["mysql://user:secret@host/name", "postgresql", "sqlite://:memory:", "nonsense"],
     "EMAIL_URL": ["nonsense", "ftp://host"],
     "DIGEST_HOUR": ["24"],
