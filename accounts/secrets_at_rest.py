@@ -11,6 +11,11 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 from django.conf import settings
 
+ANOTHER_KEY = (
+    "The stored secret cannot be read: it was encrypted under another SECRET_KEY, or damaged. Put that key among "
+    "SECRET_KEY_FALLBACKS, or make a new secret."
+)
+
 
 class Unreadable(Exception):
     """The text was damaged, or encrypted under a SECRET_KEY this deployment no longer knows."""
@@ -24,7 +29,7 @@ def decrypt(text):
     try:
         return keys().decrypt(text.encode()).decode()
     except InvalidToken as error:
-        raise Unreadable("A stored secret cannot be read with SECRET_KEY or SECRET_KEY_FALLBACKS.") from error
+        raise Unreadable(ANOTHER_KEY) from error
 
 
 def keys():
