@@ -226,3 +226,15 @@ def test_who_was_not_fast_enough_goes_on_to_the_next_record(lab, exports, mira):
     assert "Checked plate 3" in html
     assert f'href="{reverse("sign_next")}"' in html
     assert shown(mira)[0] == exports[1]
+
+
+def test_reading_the_evidence_does_not_leave_the_series(lab, exports, mira):
+    start(mira)
+    export, _fields = shown(mira)
+    html = mira.get(reverse("export", args=[export.pk]) + "?series=1").content.decode()
+    links = [link for link in re.findall(r'href="([^"]*\?tab=[^"]*)"', html) if str(export.pk) in link]
+    assert len(links) >= 4
+    for link in links:
+        assert 'name="series"' in mira.get(link.replace("&amp;", "&")).content.decode()
+    usual = mira.get(reverse("export", args=[export.pk])).content.decode()
+    assert "series" not in "".join(re.findall(r'href="[^"]*\?tab=[^"]*"', usual))
