@@ -3,7 +3,7 @@
 from experiments.models import Execution, ExecutionEvent
 from experiments.timeline import chain_id
 from ledger.canonical import rfc3339
-from ledger.chain import Chain, column_fault
+from ledger.chain import Chain, actor_columns, column_fault
 
 
 def heads():
@@ -19,12 +19,10 @@ def rows(chain):
 def mismatch(row, members):
     """Why an event's columns disagree with its sealed text, or None."""
     columns = {
-        "id": str(row.pk),
         "execution": chain_id(row.execution_id),
         "type": row.event_type,
-        "actor": {"id": str(row.actor_id), "name": row.actor_name},
-        "recorded_at": rfc3339(row.created_at),
         "occurred_at": rfc3339(row.occurred_at) if row.occurred_at else None,
+        **actor_columns(row),
     }
     return column_fault(columns, members)
 

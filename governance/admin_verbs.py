@@ -110,7 +110,7 @@ class ConfirmedVerbs(LadderAccess, VerbAdmin):
             "action": action,
             "back": back,
         }
-        return TemplateResponse(request, "admin/governance/confirm.html", context)
+        return TemplateResponse(request, "admin/confirm.html", context)
 
     def _carry_out(self, request, rows, verb):
         result = None

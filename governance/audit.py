@@ -1,6 +1,5 @@
 """The lock and the pen of a template family, like `experiments.timeline` for a run."""
 
-import uuid
 from contextlib import contextmanager
 
 from django.db import transaction
@@ -8,8 +7,7 @@ from django.utils import timezone
 
 from governance.enums import AUDIT_DETAILS, AuditAction
 from governance.models import TemplateAuditLog, TemplateFamily
-from ledger.canonical import rfc3339
-from ledger.chain import Chain, column_fault, genesis, link
+from ledger.chain import Chain, actor_columns, column_fault, sealed_columns
 
 
 def chain_id(family_id):
@@ -28,33 +26,19 @@ class AuditLog:
         wanted = AUDIT_DETAILS[AuditAction(action)]
         if set(details) != wanted:
             raise ValueError(f"{action}: details {sorted(details)} differ from {sorted(wanted)}")
-        family, entry_id = self.family, uuid.uuid4()
-        previous = family.audit_head or genesis(chain_id(family.pk))
-        sealed = link(
-            {
-                "v": 1,
-                "id": str(entry_id),
-                "family": chain_id(family.pk),
-                "seq": family.audit_count + 1,
-                "action": str(action),
-                "actor": {"id": str(by.pk), "name": by.printed_name},
-                "recorded_at": rfc3339(self.now),
-                "details": details,
-            },
-            previous_hash=previous,
-        )
+        family = self.family
         entry = TemplateAuditLog.objects.create(
-            id=entry_id,
             family=family,
             template=template,
-            sequence=family.audit_count + 1,
             action=action,
-            actor=by,
-            actor_name=by.printed_name,
-            created_at=self.now,
-            body=sealed.body,
-            previous_hash=previous,
-            hash=sealed.hash,
+            **sealed_columns(
+                {"family": chain_id(family.pk), "action": str(action), "details": details},
+                by=by,
+                at=self.now,
+                chain_id=chain_id(family.pk),
+                count=family.audit_count,
+                head=family.audit_head,
+            ),
         )
         family.audit_count, family.audit_head = entry.sequence, entry.hash
         family.save(update_fields=["audit_count", "audit_head"])
@@ -79,13 +63,7 @@ def _rows(chain):
 
 
 def _mismatch(row, members):
-    columns = {
-        "id": str(row.pk),
-        "family": chain_id(row.family_id),
-        "action": row.action,
-        "actor": {"id": str(row.actor_id), "name": row.actor_name},
-        "recorded_at": rfc3339(row.created_at),
-    }
+    columns = {"family": chain_id(row.family_id), "action": row.action, **actor_columns(row)}
     return column_fault(columns, members)
 
 

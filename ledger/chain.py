@@ -1,8 +1,9 @@
 """Hash chains: each row's canonical text names the digest of the row before it."""
 
+import uuid
 from dataclasses import dataclass
 
-from ledger.canonical import canonical_text, loads, sha256_text
+from ledger.canonical import canonical_text, loads, rfc3339, sha256_text
 
 GENESIS_PREFIX = "biolabs-chain-v1\n"
 
@@ -24,6 +25,44 @@ def link(members, *, previous_hash):
     """Seal a row: `members` (JSON values) plus `prev` as canonical text, and its SHA-256."""
     body = canonical_text({**members, "prev": previous_hash})
     return Link(body=body, hash=sha256_text(body))
+
+
+def sealed_columns(members, *, by, at, chain_id, count, head):
+    """The columns of a record's next row: `members` of its own, with who wrote it and when, sealed.
+
+    `count` and `head` are the chain's so far ("" for an empty one).
+    """
+    row_id, previous = uuid.uuid4(), head or genesis(chain_id)
+    sealed = link(
+        {
+            **members,
+            "v": 1,
+            "id": str(row_id),
+            "seq": count + 1,
+            "actor": {"id": str(by.pk), "name": by.printed_name},
+            "recorded_at": rfc3339(at),
+        },
+        previous_hash=previous,
+    )
+    return {
+        "id": row_id,
+        "sequence": count + 1,
+        "actor": by,
+        "actor_name": by.printed_name,
+        "created_at": at,
+        "body": sealed.body,
+        "previous_hash": previous,
+        "hash": sealed.hash,
+    }
+
+
+def actor_columns(row):
+    """What the sealed text says of a row of `sealed_columns`, as its columns have it; for `Chain.mismatch`."""
+    return {
+        "id": str(row.pk),
+        "actor": {"id": str(row.actor_id), "name": row.actor_name},
+        "recorded_at": rfc3339(row.created_at),
+    }
 
 
 @dataclass(frozen=True)
