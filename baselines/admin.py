@@ -17,7 +17,7 @@ MOST_AT_ONCE = 100
 
 @dataclass(frozen=True)
 class Verb:
-    """What a confirmation page asks; `carry_out(baseline, by=, notes=, target=)`."""
+    """What a confirmation page asks; `carry_out(baseline, by=, notes=, target=, seen=)`."""
 
     label: str
     consequence: str
@@ -27,19 +27,19 @@ class Verb:
     with_target: bool = False
 
 
-def _approve(row, *, by, notes, target):
-    return review_baseline(row.pk, by=by, decision=Decision.APPROVE, notes=notes)
+def _approve(row, *, by, notes, seen, **_):
+    return review_baseline(row.pk, by=by, decision=Decision.APPROVE, notes=notes, seen=seen)
 
 
-def _reject(row, *, by, notes, target):
-    return review_baseline(row.pk, by=by, decision=Decision.REJECT, notes=notes)
+def _reject(row, *, by, notes, seen, **_):
+    return review_baseline(row.pk, by=by, decision=Decision.REJECT, notes=notes, seen=seen)
 
 
-def _publish(row, *, by, notes, target):
+def _publish(row, *, by, notes, **_):
     return publish_baseline(row.pk, by=by, notes=notes)
 
 
-def _roll_back(row, *, by, notes, target):
+def _roll_back(row, *, by, notes, target, **_):
     return roll_back_baseline(row.pk, by=by, reason=notes, target_id=target)
 
 
@@ -89,6 +89,9 @@ class ReviewerInline(ReadOnlyInline):
     verbose_name = "reviewer"
     fields = readonly_fields = ["user", "created_at"]
 
+    def get_queryset(self, request):
+        return super().get_queryset(request).select_related("user", "baseline")
+
 
 class LabelInline(ReadOnlyInline):
     model = BaselineLabel
@@ -134,18 +137,17 @@ class BaselineAdmin(AdministratorsOnly, ReadOnlyAdmin):
         return self._confirmed(request, queryset, ROLL_BACK)
 
     def _confirmed(self, request, queryset, verb):
-        """The action's first POST shows the page, the one with `confirm` carries out."""
+        """The action's first POST shows the page, the one with `confirm` carries out; refused, the page comes back."""
         # Of several, the oldest is published first.
         rows = list(queryset.order_by("created_at", "pk")[: MOST_AT_ONCE + 1])
         if len(rows) > MOST_AT_ONCE:
             self.message_user(request, f"{verb.label}: {MOST_AT_ONCE} at a time, please.", messages.ERROR)
             return None
-        notes = request.POST.get("notes", "")
-        missing = verb.notes_needed and not notes.strip()
-        if "confirm" in request.POST and not missing:
-            return self._carry_out(request, rows, verb, notes, request.POST.get("target"))
         if "confirm" in request.POST:
-            self.message_user(request, f"{verb.label}: say why.", messages.ERROR)
+            if verb.notes_needed and not request.POST.get("notes", "").strip():
+                self.message_user(request, f"{verb.label}: say why.", messages.ERROR)
+            elif self._carry_out(request, rows, verb):
+                return None
         return self._ask(request, rows, verb)
 
     def _ask(self, request, rows, verb):
@@ -158,19 +160,32 @@ class BaselineAdmin(AdministratorsOnly, ReadOnlyAdmin):
             "rows": rows,
             "targets": targets_of(rows[0]) if one_current else [],
             "action": request.POST["action"],
+            "notes": request.POST.get("notes", ""),
+            "target": request.POST.get("target", ""),
             "back": request.get_full_path(),
         }
         return TemplateResponse(request, "admin/baselines/confirm.html", context)
 
-    def _carry_out(self, request, rows, verb, notes, target):
+    def _carry_out(self, request, rows, verb):
+        """Answers how many were done."""
+        given = {name: request.POST.get(name, "") for name in ("notes", "target")}
+        count = 0
         for row in rows:
             try:
-                done = verb.carry_out(row, by=request.user, notes=notes, target=target)
+                done = verb.carry_out(row, by=request.user, seen=_seen(request, row), **given)
             except Refusal as refusal:
                 self.message_user(request, f"{row}: {refusal.sentence}", messages.ERROR)
             else:
+                count += 1
                 self.log_change(request, row, f"{verb.done} {done}.")
                 self.message_user(request, f"{verb.done} {done}.", messages.SUCCESS)
+        return count
+
+
+def _seen(request, row):
+    """How many events of the baseline the page that asked had seen, None where it does not say."""
+    given = request.POST.get(f"seen-{row.pk}", "")
+    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
 
 
 @admin.register(BaselineEvent)

@@ -2,10 +2,13 @@
 
 import pytest
 from django.contrib.messages import get_messages
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from baselines.models import Baseline
+from baselines.models import Baseline, BaselineLabel, BaselineReviewer
 from baselines.tests.lab import everything, kinds
+from baselines.transitions import resubmit_baseline
 
 LIST = reverse("admin:baselines_baseline_changelist")
 
@@ -79,3 +82,41 @@ def test_only_administrators_enter(lab, client, staff):
     assert client.get(LIST).status_code in (302, 403)
     act(client, "approve", lab.submitted(), confirm="yes")
     assert Baseline.objects.get().status == "submitted"
+
+
+def test_what_was_typed_stays_when_all_are_refused_and_unread_words_are_not_approved(lab, ada):
+    rejected = lab.rejected()
+    again = resubmit_baseline(rejected.pk, by=lab.sam, description="Other words")
+    asked, told = act(
+        ada, "approve", again, confirm="yes", notes="Sound", **{f"seen-{again.pk}": again.event_count - 1}
+    )
+    assert "changed and submitted again since you opened it" in told[-1]
+    assert ">Sound</textarea>" in asked.content.decode()
+    assert f'name="seen-{again.pk}" value="{again.event_count}"' in asked.content.decode()
+    first, second = lab.published(), lab.published()
+    answer, _ = act(ada, "roll_back", second, confirm="yes", notes="x" * 10_001, target=str(first.pk))
+    assert f'value="{first.pk}" selected' in answer.content.decode()
+    assert kinds(second)[-1] == "published"
+
+
+def test_lists_and_a_page_ask_as_often_for_thirty_rows_as_for_one(lab, ada):
+    baseline = lab.published()
+    addresses = [
+        LIST,
+        reverse("admin:baselines_baselineevent_changelist"),
+        reverse("admin:baselines_baseline_change", args=[baseline.pk]),
+    ]
+    ada.get(LIST)
+    one = [queries_of(ada, address) for address in addresses]
+    for number in range(30):
+        person = lab.person(f"Reviewer {number}")
+        BaselineReviewer.objects.create(baseline=baseline, user=person)
+        BaselineLabel.objects.create(baseline=baseline, key=f"k{number}")
+        lab.submitted(by=person, reviewer_ids=[])
+    assert [queries_of(ada, address) for address in addresses] == one
+
+
+def queries_of(client, address):
+    with CaptureQueriesContext(connection) as queries:
+        assert client.get(address).status_code == 200
+    return len(queries)
