@@ -61,6 +61,8 @@ KINDS = {
         Kind("second_factor.recovery_code_used", ACCOUNT, "A recovery code is used", must_be_mailed=True),
         Kind(AccountAction.ABSENCE_SET, ACCOUNT, "Somebody enters an absence for you"),
         Kind(AccountAction.ABSENCE_CANCELLED, ACCOUNT, "Somebody cancels an absence of yours"),
+        Kind("equipment.calibration", PORTAL, "A run asks for the calibration of a device", for_operators=True),
+        Kind("equipment.maintenance", PORTAL, "A run asks for the maintenance of a device", for_operators=True),
         Kind("file_damaged", PORTAL, "The stored bytes of a file are damaged", for_operators=True),
         Kind("integrity_failed", PORTAL, "A dossier no longer has its checksum", for_operators=True),
         Kind("webhook_gave_up", PORTAL, "A webhook could not be delivered", for_operators=True),

@@ -107,7 +107,7 @@ def _register_device(timeline, target, by):
     return "executed", f"{device.name} is registered on this run."
 
 
-def _ask_for(what):
+def _ask_for(what, kind):
     def ask(timeline, target, by):
         device = _find(Equipment.objects.visible_to(by), target)
         if device is None:
@@ -115,7 +115,7 @@ def _ask_for(what):
         execution = timeline.execution
         notify(
             operators(),
-            kind=f"equipment.{what}",
+            kind=kind,
             title=f"{device.name}: {what} wanted"[:200],
             body=f"Asked by {by.printed_name} for the run {execution.title}.",
             url=f"/executions/{execution.pk}/",
@@ -144,7 +144,7 @@ REMEDIES = {
     ("booking", "create"): _link_booking,
     ("booking", "adjust"): _adjust_booking,
     ("equipment", "register"): _register_device,
-    ("equipment", "calibrate"): _ask_for("calibration"),
-    ("equipment", "maintenance_request"): _ask_for("maintenance"),
+    ("equipment", "calibrate"): _ask_for("calibration", "equipment.calibration"),
+    ("equipment", "maintenance_request"): _ask_for("maintenance", "equipment.maintenance"),
     ("compliance", "approve"): _grant_approval,
 }
