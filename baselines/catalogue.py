@@ -11,6 +11,7 @@ from ledger.errors import Invalid
 from portal.paging import page_after, page_of
 
 CURRENT, OTHERS = "-published_at", "-submitted_at"
+MOST_SIGNS = 10  # of a label's, at which it may be split into key and value
 
 
 def search_baselines(user, *, q="", protocol=None, team=None, status="", label="", waiting=False):
@@ -36,10 +37,12 @@ def search_baselines(user, *, q="", protocol=None, team=None, status="", label="
 
 
 def _labelled(text):
-    """Baselines with this label: `key`, or `key=value`."""
-    key, equals, value = (part.strip() for part in text.partition("="))
-    found = BaselineLabel.objects.filter(key__iexact=key)
-    return (found.filter(value__iexact=value) if equals else found).values("baseline")
+    """Baselines with this label: `key`, or `key=value`; a key may have the sign in it too."""
+    parts, fits = text.split("="), Q(key__iexact=text.strip())
+    for at in range(1, min(len(parts), MOST_SIGNS)):
+        key, value = ("=".join(some).strip() for some in (parts[:at], parts[at:]))
+        fits |= Q(key__iexact=key, value__iexact=value)
+    return BaselineLabel.objects.filter(fits).values("baseline")
 
 
 def current_first(baselines, request):

@@ -1,5 +1,7 @@
 """Pages of baselines as owner, teammate, reviewer, administrator and stranger."""
 
+import re
+
 import pytest
 from django.db import connection
 from django.test import Client
@@ -201,6 +203,16 @@ def test_a_label_leads_to_what_has_the_same_label(lab):
     told = page(lab.sam, "baseline_list")
     assert "?label=a%26b%3D50%20%25%20%3D%20half" in told
     assert names_in(lab.sam, "?label=a%26b%3D50%20%25%20%3D%20half") == ["Odd"]
+
+
+@pytest.mark.parametrize(("key", "value"), [("a=b", ""), ("a=b", "c=d"), ("=", "=")])
+def test_a_label_with_the_sign_in_its_key_leads_there_too(lab, key, value):
+    lab.submitted(name="Odd", labels=[{"key": key, "value": value}])
+    lab.submitted(name="Other", labels=[{"key": "a", "value": "x"}])
+    told = page(lab.sam, "baseline_list")
+    queries = re.findall(r'href="[^"]*(\?label=[^"]*)"', told)
+    assert ["Odd"] in [names_in(lab.sam, query) for query in queries]
+    assert len(queries) == 2
 
 
 def test_the_differences_are_to_the_version_before_or_the_one_that_is_chosen(lab):
