@@ -20,7 +20,7 @@ UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\Z")
 
 def register_box():
     """Called once, when the project is ready."""
-    register_search("search", "Search executions, exports and baselines")
+    register_search("search", "Search executions, exports, baselines")
 
 
 @login_required
