@@ -28,7 +28,12 @@ def note_presence(ladder_id, user, now):
 def who_is_looking(ladder_ids, now, *, but):
     """`{ladder_id: [printed name, …]}` without the person `but`, in one call of the cache; nobody looks: no entry."""
     ladder_ids = list(ladder_ids)
-    found = cache.get_many([_key(pk, slot) for pk in ladder_ids for slot in range(SLOTS)])
+    try:
+        found = cache.get_many([_key(pk, slot) for pk in ladder_ids for slot in range(SLOTS)])
+    except OperationalError:
+        # Reading the cache in the database also clears away what is old in it.
+        logger.warning("Who looks at %s ladders was not found out.", len(ladder_ids))
+        return {}
     looking = {}
     for pk in ladder_ids:
         there = {}

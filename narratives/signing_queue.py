@@ -39,7 +39,7 @@ def sign_next(request):
     stage = waiting(request.user, running, now=timezone.now()).first()
     if stage is None:
         return _finished_page(request)
-    return redirect(reverse("export", args=[stage.ladder.subject["id"]]) + "?series=1")
+    return redirect(_page_in_series(stage.ladder))
 
 
 @login_required
@@ -87,7 +87,12 @@ def series_context(request, current):
         return {}
     key = series.show(request, current.stage) if current and current.can_sign else ""
     left = waiting(request.user, running, now=timezone.now()).count()
-    return {"series": running, "series_key": key, "series_left": left}
+    page = _page_in_series(current.stage.ladder) if current else ""
+    return {"series": running, "series_key": key, "series_left": left, "series_page": page}
+
+
+def _page_in_series(ladder):
+    return reverse("export", args=[ladder.subject["id"]]) + "?series=1"
 
 
 def _start_page(request, form, status=200):

@@ -61,3 +61,5 @@ def test_a_busy_database_does_not_fail_the_page(monkeypatch):
     monkeypatch.setattr(cache, "set", busy)
     note_presence(FIRST, MIRA, NOW)
     assert seen([FIRST], but=TOMAS) == {}
+    monkeypatch.setattr(cache, "get_many", busy)
+    assert seen([FIRST], but=TOMAS) == {}

@@ -238,3 +238,12 @@ def test_reading_the_evidence_does_not_leave_the_series(lab, exports, mira):
         assert 'name="series"' in mira.get(link.replace("&amp;", "&")).content.decode()
     usual = mira.get(reverse("export", args=[export.pk])).content.decode()
     assert "series" not in "".join(re.findall(r'href="[^"]*\?tab=[^"]*"', usual))
+
+
+def test_a_claim_in_a_series_comes_back_to_the_record_in_the_series(lab, exports, mira):
+    start(mira)
+    export, fields = shown(mira)
+    html = mira.get(reverse("export", args=[export.pk]) + "?series=1").content.decode()
+    back = re.search('name="next" value="([^"]*series=1)"', html)[1]
+    claimed = mira.post(reverse("export_claim", args=[export.pk, fields["stage_id"]]), {"next": back}, follow=True)
+    assert 'name="series"' in claimed.content.decode()
