@@ -43,7 +43,7 @@ SWITCHED_OFF = "The webhook was switched off."
 def create_webhook(*, by, name, url, kinds=(), team=None):
     """Register an endpoint; answers `(row, secret)`, and the secret is never shown again.
 
-    Raises NotAllowed, Invalid also for an address that is internal or not known.
+    Raises NotAllowed, Invalid also for an address that is internal or not known, TransitionDenied for the same again.
     """
     check_is_administrator(by)
     secret = new_secret()
@@ -57,6 +57,7 @@ def create_webhook(*, by, name, url, kinds=(), team=None):
     )
     with transaction.atomic():
         still_administrator(by)
+        _check_new(endpoint)
         endpoint.save()
         record_account_event(
             AccountAction.WEBHOOK_CREATED,
@@ -92,6 +93,15 @@ def change_webhook(webhook_id, *, by, **changes):
             _waiting(endpoint).update(gave_up_at=timezone.now(), next_attempt_at=None, error=SWITCHED_OFF)
         record_account_event(AccountAction.WEBHOOK_CHANGED, by=by, webhook_id=str(endpoint.pk), changes=changed)
     return endpoint
+
+
+def _check_new(endpoint):
+    # A form sent twice: everything would be told twice, and the first secret would never have been seen.
+    if WebhookEndpoint.objects.filter(name=endpoint.name, url=endpoint.url, team=endpoint.team).exists():
+        raise TransitionDenied(
+            f"{endpoint.name} is registered with this address already. Make a new secret if you did not see it.",
+            code="webhook_exists",
+        )
 
 
 def _checked_changes(webhook_id, changes):

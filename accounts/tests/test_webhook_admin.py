@@ -234,6 +234,15 @@ def test_the_admin_shows_a_refused_address_at_its_field(boss):
     assert not WebhookEndpoint.objects.exists()
 
 
+def test_a_form_sent_twice_registers_once(boss, team):
+    form = {"name": "ELN", "url": URL, "is_active": "on"}
+    boss.post(f"{ADMIN}add/", form)
+    assert "Make a new secret if you did not see it" in boss.post(f"{ADMIN}add/", form).content.decode()
+    assert WebhookEndpoint.objects.count() == 1
+    boss.post(f"{ADMIN}add/", form | {"team": str(team.pk)})
+    assert WebhookEndpoint.objects.count() == 2
+
+
 def test_the_admin_looks_names_up_in_no_transaction_of_its_own(boss, monkeypatch):
     depth, seen = len(connection.atomic_blocks), []
     look_up = webhook_addresses.socket.getaddrinfo
