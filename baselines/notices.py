@@ -57,16 +57,16 @@ def tell_published(baseline, *, by):
 
 
 def tell_rolled_back(baseline, *, by, restored, was_current):
-    now = f"{restored.name}, version {restored.version_number}, is current again." if restored else ""
+    now = f" {restored.name}, version {restored.version_number}, is current again." if restored else ""
     if was_current and not restored:
-        now = f"{baseline.protocol.name} has no current baseline."
+        now = f" {baseline.protocol.name} has no current baseline."
     _tell(
         _concerned(baseline),
         baseline,
         by,
         kind="baseline_rolled_back",
         title=f"Rolled back: {baseline.name}, version {baseline.version_number}",
-        body=f"{by.printed_name} rolled it back: {baseline.rollback_notes} {now}".strip(),
+        body=f"{by.printed_name} rolled it back.{now} Why: {baseline.rollback_notes}",
     )
     _announce(
         "baseline_rolled_back",

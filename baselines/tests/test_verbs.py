@@ -246,6 +246,8 @@ def test_with_a_target_the_earlier_version_is_current_again_and_both_say_so(lab)
         "rolled_back_version": 2,
     }
     assert told("baseline_rolled_back") == ["Mate Colleague", "Rita Reviewer", "Sam Submitter"]
+    body = Notification.objects.filter(kind="baseline_rolled_back").first().body
+    assert body.startswith("Ada Admin rolled it back. N1 standard, version 1, is current again. Why: ")
     assert_sound(lab.protocol)
 
 
