@@ -229,7 +229,9 @@ def remediate_step(execution_id, index, *, by, actions=(), auto=False):
         if not all(action.startswith("compliance:approve:") for action in wanted) or not wanted:
             check_can_run(by, execution)
         known = {*gate.required_actions, *gate.auto_triggers}
-        results = [carry_out(action, timeline, known, by=by) for action in wanted]
+        # In one order: each locks a row of the stock, and another run may name the same rows the other way round.
+        done = {action: carry_out(action, timeline, known, by=by) for action in sorted(wanted)}
+        results = [done[action] for action in wanted]
         timeline.record(Event.REMEDIATION_EXECUTE, by=by, index=index, auto=auto, results=results)
     return results
 
