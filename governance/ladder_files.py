@@ -15,7 +15,7 @@ from governance.transitions import create_template, ladder_definition, stages_of
 from ledger.canonical import digest
 from ledger.errors import Invalid
 
-SCHEMA_FILE = Path(__file__).with_name("ladder-file.schema.json")
+SCHEMA_FILE = Path(__file__).parent / "static" / "governance" / "ladder-file.schema.json"  # so the portal serves it
 SCHEMA_NAME = "biolabs-ladder-file/1"
 LARGEST = 1024**2
 RULES = ("reminder_hours", "escalation", "exclude_uploaders")  # members of metadata that a file says by themselves
@@ -44,8 +44,8 @@ def find_template(name):
     """The version that `KEY` (latest) or `KEY@VERSION` names. Raises Invalid."""
     key, _, version = name.partition("@")
     rows = WorkflowTemplate.objects.select_related("family").filter(family__template_key=key)
-    if version and not version.isdigit():
-        raise Invalid(f"{version} is no version; write KEY@VERSION, for example {key}@2.")
+    if version and not (version.isascii() and version.isdigit() and len(version) < 10):
+        raise Invalid(f"{version[:60]} is no version; write KEY@VERSION, for example {key[:80]}@2.")
     template = rows.filter(version=int(version)).first() if version else rows.filter(is_latest=True).first()
     if template is None:
         raise Invalid(f"There is no ladder {name}.", code="unknown_template")
@@ -86,11 +86,23 @@ def load(text):
         definition = yaml.load(text, _Loader)  # noqa: S506 a SafeLoader made stricter
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         raise Invalid(f"This is no YAML: {str(error)[:300]}", code="not_yaml") from error
+    _check_plain(definition)
     fault = jsonschema.exceptions.best_match(jsonschema.Draft202012Validator(schema()).iter_errors(definition))
     if fault:
         place = "/".join(map(str, fault.absolute_path)) or "the file"
         raise Invalid(f"{place}: {fault.message[:300]}", code="schema")
     return definition
+
+
+def _check_plain(definition):
+    """YAML knows dates, bytes and sets, a ladder does not."""
+    try:
+        json.dumps(definition)
+    except (TypeError, ValueError) as error:
+        sentence = (
+            f"A ladder file holds texts, numbers, lists and mappings only; put dates in quotes. {str(error)[:200]}."
+        )
+        raise Invalid(sentence, code="not_plain") from error
 
 
 def import_definition(definition, *, by):

@@ -83,6 +83,7 @@ def test_without_script_an_assignee_is_typed_by_address(office, draft, admin):
         ({"template": "biosafety", "team": "assay"}, 302),
         ({"template": "biosafety", "team": "Nobody's"}, 200),
         ({"template": "other", "team": "Assay"}, 200),
+        ({"template": "biosafety@²", "team": "Assay"}, 200),
     ],
 )
 def test_without_script_an_assignment_is_typed_by_name(office, published, protocol, typed, status):

@@ -1,10 +1,13 @@
 import io
+import json
+from pathlib import Path
 
 import pytest
+from django.contrib.staticfiles import finders
 from django.core.management import CommandError, call_command
 
 from accounts.models import RoleGrant, User
-from governance.ladder_files import definition_of, dump, load
+from governance.ladder_files import definition_of, dump, load, schema
 from governance.models import TemplateFamily, WorkflowTemplate
 from governance.transitions import create_template
 from ledger.canonical import digest
@@ -99,6 +102,25 @@ def test_an_unknown_assignee_or_importer_stops_the_import(admin, tmp_path):
     assert not WorkflowTemplate.objects.exists()
 
 
+@pytest.mark.parametrize("value", ["2026-01-01", "!!binary aGk=", "!!set {x, y}"])
+def test_what_yaml_knows_and_a_ladder_does_not_is_refused_in_words(value):
+    with pytest.raises(Invalid, match="put dates in quotes"):
+        load(
+            "schema: biolabs-ladder-file/1\ntemplate_key: a\nname: A\n"
+            f"stages: [{{name: QA, required_role: qa, metadata: {{since: {value}}}}}]\n"
+        )
+
+
 def test_an_unknown_ladder_is_not_exported():
     with pytest.raises(CommandError, match="There is no ladder nothing@3"):
         call_command("export_ladder", "nothing@3")
+
+
+@pytest.mark.parametrize("version", ["two", "²", "9" * 5000], ids=["word", "sign", "long"])
+def test_what_is_no_version_is_said(version):
+    with pytest.raises(CommandError, match="is no version; write KEY@VERSION"):
+        call_command("export_ladder", f"biosafety@{version}")
+
+
+def test_the_schema_is_published_with_the_static_files():
+    assert json.loads(Path(finders.find("governance/ladder-file.schema.json")).read_text()) == schema()
