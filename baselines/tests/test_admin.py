@@ -106,7 +106,8 @@ def test_lists_and_a_page_ask_as_often_for_thirty_rows_as_for_one(lab, ada):
         reverse("admin:baselines_baselineevent_changelist"),
         reverse("admin:baselines_baseline_change", args=[baseline.pk]),
     ]
-    ada.get(LIST)
+    for address in addresses:
+        ada.get(address)  # what Django looks up once and keeps is not counted
     one = [queries_of(ada, address) for address in addresses]
     for number in range(30):
         person = lab.person(f"Reviewer {number}")
