@@ -8,7 +8,7 @@ from datetime import UTC, timedelta
 from django.conf import settings
 from django.db.models import Exists, F, OuterRef, Q, Subquery
 
-from accounts.models import Absence
+from accounts.models import Absence, RoleGrant
 from approvals.duties import decisions_in_force
 from approvals.models import ApprovalLadder
 
@@ -59,10 +59,12 @@ def with_absence_end(stages, *, now):
     return stages.annotate(assignee_back_at=Subquery(absences.order_by("-ends_at").values("ends_at")[:1]))
 
 
-def principal_clear():
+def principal_clear(*, now):
     """A condition on stages: `approvals.duties.principal_fault` finds nothing against their assignee."""
+    grants = RoleGrant.objects.in_force(now).filter(user=OuterRef("assignee"), role=OuterRef("required_role"))
+    grants = grants.filter(Q(team__isnull=True) | Q(team=OuterRef("ladder__execution__protocol__team")))
     brought = ApprovalLadder.objects.filter(pk=OuterRef("ladder"), uploaders=OuterRef("assignee"))
-    clear = Q(excludes_uploaders=False) | ~Exists(brought)
+    clear = Q(assignee__is_active=True) & Exists(grants) & (Q(excludes_uploaders=False) | ~Exists(brought))
     if not settings.SEPARATION_OF_DUTIES:
         return clear
     signed = decisions_in_force().filter(stage__ladder=OuterRef("ladder"), actor=OuterRef("assignee"))

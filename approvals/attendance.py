@@ -52,11 +52,12 @@ def starving(ladder, stages, *, now):
 
 def too_few(seats, *, team_id, barred=frozenset(), uploaders=frozenset(), now):
     """`{key: sentence}` for the seats that starve; `barred` and `uploaders` are ids of people."""
-    holders = _holders({seat.role for seat in seats}, team_id, now)
+    holders, granted = _holders({seat.role for seat in seats}, team_id, now)
     absences = _absences(holders, seats, team_id, now)
     found, there = {}, {}
     for seat in seats:
-        able = _able(seat, holders[seat.role], absences, barred | (uploaders if seat.excludes_uploaders else set()))
+        kept = barred | (uploaders if seat.excludes_uploaders else set())
+        able = _able(seat, holders[seat.role], absences, kept, stands_for=granted[seat.role] - kept)
         away = {each.user_id: each for each in absences if each.role in ("", seat.role)}
         present = able - set(away)
         if present:
@@ -69,12 +70,15 @@ def too_few(seats, *, team_id, barred=frozenset(), uploaders=frozenset(), now):
 
 
 def _holders(roles, team_id, now):
+    """Ids of people by role: who could sign, and who holds it at all."""
     grants = RoleGrant.objects.in_force(now).filter(role__in=roles).filter(Q(team__isnull=True) | Q(team=team_id))
-    grants = grants.filter(user__in=User.objects.active().filter(must_change_password=False))
-    holders = {role: set() for role in roles}
-    for role, user_id in grants.values_list("role", "user_id"):
-        holders[role].add(user_id)
-    return holders
+    grants = grants.filter(user__in=User.objects.active())
+    holders, granted = {role: set() for role in roles}, {role: set() for role in roles}
+    for role, user_id, must_change in grants.values_list("role", "user_id", "user__must_change_password"):
+        granted[role].add(user_id)
+        if not must_change:
+            holders[role].add(user_id)
+    return holders, granted
 
 
 def _absences(holders, seats, team_id, now):
@@ -84,11 +88,12 @@ def _absences(holders, seats, team_id, now):
     return list(absences.select_related("user").order_by("ends_at", "user__full_name", "id"))
 
 
-def _able(seat, holders, absences, barred):
+def _able(seat, holders, absences, barred, *, stands_for):
+    """The ids of who could sign; `stands_for` are those somebody may stand in for."""
     if not seat.named:
         return holders - barred
     named = {each.pk for each in seat.named}
-    if seat.assignee and seat.assignee.pk not in barred:
+    if seat.assignee and seat.assignee.pk in stands_for:
         named |= {
             each.stand_in_id
             for each in absences

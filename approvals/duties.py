@@ -5,6 +5,7 @@ from datetime import UTC
 from django.conf import settings
 from django.db.models import Exists, OuterRef
 
+from accounts.roles import holds_role
 from approvals.enums import ActionType, StageStatus
 from approvals.models import ApprovalAction, ApprovalStage
 from ledger.errors import NotAllowed
@@ -33,11 +34,15 @@ def check_duties(user, stage):
         )
 
 
-def principal_fault(person, stage):
+def principal_fault(person, stage, *, now):
     """Why a stand-in may not act for this person either, as `(code, words about them)`; None when they may.
 
     An absence must not open what the absent person could not do.
     """
+    if not person.is_active:
+        return "inactive", f"{person.printed_name} is deactivated"
+    if not holds_role(person, stage.required_role, stage.ladder.execution.team_id, now=now):
+        return "role_missing", f"{person.printed_name} does not hold the role {stage.required_role} here"
     if settings.SEPARATION_OF_DUTIES:
         if person.pk == stage.ladder.requested_by_id:
             return "own_request", f"{person.printed_name} requested this"

@@ -53,7 +53,7 @@ def who_can_sign(stage, *, now):
     named = {stage.assignee_id, stage.delegated_to_id} - {None}
     if named:
         able = Q(pk__in=named)
-        if stage.assignee_id and principal_fault(stage.assignee, stage) is None:
+        if stage.assignee_id and principal_fault(stage.assignee, stage, now=now) is None:
             able |= Q(pk__in=stand_ins(stage, now=now))
         people = people.filter(able)
     return free_of_duties(people, stage)
@@ -211,7 +211,7 @@ def _check_named(user, stage, now):
         return
     if absence_covering(user, stage, now=now) is None:
         raise NotAllowed("This stage is assigned to somebody else.", code="not_yours")
-    if fault := principal_fault(stage.assignee, stage):
+    if fault := principal_fault(stage.assignee, stage, now=now):
         code, words = fault
         raise NotAllowed(f"{words}, so nobody stands in for them here.", code=code)
 

@@ -19,7 +19,7 @@ def stages_to_sign(user, *, now):
     grants = RoleGrant.objects.in_force(now).filter(user=user, role=OuterRef("required_role"))
     holds_role = Exists(grants.filter(Q(team__isnull=True) | Q(team=OuterRef("ladder__execution__protocol__team"))))
     named = Q(assignee=user) | Q(delegated_to=user) | Q(assignee__isnull=True, delegated_to__isnull=True)
-    named |= Q(stands_in(user, now=now)) & principal_clear()
+    named |= Q(stands_in(user, now=now)) & principal_clear(now=now)
     stages = ApprovalStage.objects.filter(status=StageStatus.IN_PROGRESS, ladder__status=LadderStatus.PENDING)
     if not user.is_active or user.must_change_password:
         return stages.none()

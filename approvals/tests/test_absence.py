@@ -245,3 +245,19 @@ def test_who_has_to_change_the_password_is_asked_for_no_signature(lab):
     lab.mira.must_change_password = True
     lab.mira.save()
     assert assert_the_answers_agree(lab, ladder) == set()
+
+
+@pytest.mark.parametrize("lost", ["role", "account"])
+def test_nobody_stands_in_for_who_could_not_sign_when_back(lab, lost):
+    ladder = qa(lab)
+    away(lab.mira, lab.ravi)
+    if lost == "role":
+        lab.revoke(lab.mira, "qa_lead")
+    else:
+        lab.mira.is_active = False
+        lab.mira.save()
+    assert to_sign(lab.ravi) == 0
+    assert lab.ravi not in who_can_sign(lab.stage(ladder, 1), now=NOW)
+    assert list(warned(ladder)) == [1]
+    with pytest.raises(NotAllowed, match=r"Mira Kessler .*, so nobody stands in for them here"):
+        approve(lab, ladder, 1, lab.ravi)
