@@ -144,11 +144,6 @@ def _any(scope):
 # --- Which there are --------------------------------------------------------------------------------------------------
 
 
-def absences_in_force(now):
-    """Everybody's absences at this moment, with both people."""
-    return Absence.objects.in_force(now).select_related("user", "stand_in", "team")
-
-
 def open_absences(user, *, now):
     """The person's present and coming absences, soonest first."""
     return with_people(user.absences.filter(cancelled_at__isnull=True, ends_at__gt=now)).order_by("starts_at", "id")

@@ -59,12 +59,3 @@ def password_resets(ladder, stages):
 def actions_with_people():
     """Actions, oldest first, with everything a page or the API shows of them."""
     return ApprovalAction.objects.select_related("actor", "delegation_target", "signature").order_by("created_at", "id")
-
-
-def overdue_stages(*, now):
-    """Stages in progress past their deadline, longest overdue first."""
-    return (
-        ApprovalStage.objects.filter(status=StageStatus.IN_PROGRESS, due_at__lt=now)
-        .select_related("ladder__execution__protocol", "ladder__requested_by", "assignee", "delegated_to")
-        .order_by("due_at", "id")
-    )

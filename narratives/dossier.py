@@ -9,26 +9,22 @@ from pathlib import Path
 
 from django.db.models import Sum
 from django.db.models.functions import Length
-from django.utils.html import escape
 
 from approvals import signing
-from approvals.models import ApprovalAction
 from evidence.enums import EvidenceType
 from evidence.reading import frozen_chunks
 from experiments.models import ExecutionEvent
 from experiments.timeline import chain_id
-from ledger.canonical import canonical_text, loads, rfc3339, sha256_text
+from ledger.canonical import canonical_text, loads, sha256_text
 from ledger.chain import genesis
-from narratives.bag import Entry, Mismatch, encoded, text_entry
+from narratives.bag import Entry, Mismatch, text_entry
 from narratives.digest import statement_of
-from narratives.reading import event_view
-from narratives.rendering import blocks
-from narratives.signature_page import signature_page
-from portal.text import markdown_html, one_line, safe_filename
+from narratives.dossier_approvals import approvals_json
+from narratives.dossier_narrative import narrative_html, narrative_markdown
+from portal.text import one_line, safe_filename
 
 HEADING = "# Execution Narrative — "
 VERIFIER = Path(__file__).parent / "dossier_files" / "verify_dossier.py"
-STYLE = Path(__file__).parent / "dossier_files" / "narrative.css"
 FOLDERS = {EvidenceType.FILE: "files", EvidenceType.NOTEBOOK_ENTRY: "notebook"}
 EVENT_CHUNK = 2000
 
@@ -88,49 +84,6 @@ def events_of(export):
 # --- data/ ----------------------------------------------------------------------------------------------------------
 
 
-def narrative_markdown(frozen):
-    export = frozen.export
-    yield Entry(
-        "data/narrative.md",
-        lambda: encoded(export.content),
-        sha256=export.content_sha256,
-        at_most=4 * len(export.content),
-        title="The narrative",
-    )
-
-
-def narrative_html(frozen):
-    content, signatures = frozen.export.content, signature_page(frozen)
-    at_most = 40 * len(content) + 4 * len(signatures)
-    yield Entry("data/narrative.html", lambda: _html(content, signatures), at_most=at_most)
-
-
-def _html(content, signatures):
-    """Block by block: the time grows with the length and no faster."""
-    title = one_line(content[:400].split("\n", 1)[0].removeprefix("# "))
-    yield (
-        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n<title>{escape(title)}</title>\n'
-        f"<style>\n{STYLE.read_text(encoding='utf-8')}</style>\n</head>\n<body>\n"
-    ).encode()
-    for block in blocks(content):
-        yield (_event_html(block.markdown) if block.kind == "event" else _block_html(block.markdown)).encode()
-    yield f"{signatures}</body>\n</html>\n".encode()
-
-
-def _block_html(markdown):
-    return f"<section>\n{markdown_html(markdown, heading_offset=0)}\n</section>\n"
-
-
-def _event_html(markdown):
-    event = event_view(markdown)
-    return (
-        f'<section class="event" id="event-{event.sequence}">\n'
-        f"<h3>{escape(rfc3339(event.at))} {escape(event.event_type)} (#{event.sequence})</h3>\n"
-        f"<ul>\n<li>actor: {escape(event.actor)}</li>\n<li>id: <code>{escape(event.id)}</code></li>\n"
-        f"<li>summary: {escape(event.summary)}</li>\n</ul>\n<pre>{escape(event.payload)}</pre>\n</section>\n"
-    )
-
-
 def export_json(frozen):
     export = frozen.export
     yield text_entry(
@@ -156,84 +109,6 @@ def export_json(frozen):
             }
         ),
     )
-
-
-def approvals_json(frozen):
-    """Every stage, action and signature statement with its seal, earlier cycles included."""
-    ladder = frozen.ladder
-    actions = ApprovalAction.objects.filter(stage__ladder=ladder, created_at__lte=frozen.moment)
-    by_stage = {}
-    for action in actions.select_related("signature").order_by("created_at", "id"):
-        by_stage.setdefault(action.stage_id, []).append(_action_members(action))
-    yield text_entry(
-        "data/approvals.json",
-        canonical_text(
-            {
-                "schema": "biolabs-approvals/1",
-                "ladder": {
-                    "id": str(ladder.pk),
-                    "name": ladder.name,
-                    "subject": ladder.subject,
-                    "status": ladder.status,
-                    "cycle": ladder.cycle,
-                    "closed_at": ladder.closed_at,
-                    "content_digest": ladder.content_digest,
-                    "blueprint_digest": ladder.blueprint_digest,
-                },
-                "stages": [_stage_members(stage, by_stage.get(stage.pk, [])) for stage in frozen.stages],
-            }
-        ),
-    )
-
-
-def _stage_members(stage, actions):
-    return {
-        "id": str(stage.pk),
-        "sequence_index": stage.sequence_index,
-        "name": stage.name,
-        "required_role": stage.required_role,
-        "status": stage.status,
-        "sla_hours": stage.sla_hours,
-        "started_at": stage.started_at,
-        "due_at": stage.due_at,
-        "completed_at": stage.completed_at,
-        "assignee_id": stage.assignee_id,
-        "delegated_to_id": stage.delegated_to_id,
-        "actions": actions,
-    }
-
-
-def _action_members(action):
-    signature = getattr(action, "signature", None)
-    return {
-        "id": str(action.pk),
-        "cycle": action.cycle,
-        "action": action.action_type,
-        "actor": {"id": str(action.actor_id), "name": action.actor_name},
-        "signed_as": action.signature_text,
-        "notes": action.notes,
-        "delegation_target_id": action.delegation_target_id,
-        "metadata": action.metadata,
-        "content_digest": action.content_digest,
-        "created_at": action.created_at,
-        "signature": _signature_members(signature) if signature else None,
-    }
-
-
-def _signature_members(signature):
-    # After a change of key the old seals stay; the dossier shows which key each one names.
-    if signature.key_fingerprint == signing.fingerprint() and (fault := signing.verify(signature)):
-        raise Mismatch(f"The signature of {signature.signer_name} does not hold: {fault}.")
-    return {
-        "sequence": signature.sequence,
-        "signer_name": signature.signer_name,
-        "meaning": signature.meaning,
-        "statement": signature.statement,
-        "digest": signature.digest,
-        "previous_digest": signature.previous_digest,
-        "seal": signature.seal,
-        "key_fingerprint": signature.key_fingerprint,
-    }
 
 
 def ladder_json(frozen):

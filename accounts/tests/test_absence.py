@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 import pytest
 from django.utils import timezone
 
-from accounts.absences import absences_in_force, stand_in_warning, who_may_stand_in
+from accounts.absences import stand_in_warning, who_may_stand_in
 from accounts.enums import AccountAction
 from accounts.models import Absence, AccountEvent, Membership, RoleGrant, Team, User
 from accounts.tests.away import DAY, PAGE, away
@@ -46,7 +46,7 @@ def test_an_absence_is_entered_recorded_and_the_stand_in_told(lab, lea, jonas):
 def test_it_is_in_force_from_its_start_until_before_its_end(lab, lea, jonas):
     absence = away(lea, stand_in_id=jonas.pk)
     found = [
-        list(absences_in_force(moment))
+        list(Absence.objects.in_force(moment))
         for moment in (
             absence.starts_at - timedelta(microseconds=1),
             absence.starts_at,
@@ -243,7 +243,7 @@ def test_cancelling_before_it_starts_frees_the_time_and_tells_the_stand_in(lab, 
 def test_coming_back_early_ends_it_now(lab, lea, jonas):
     absence = away(lea, start=-DAY, stand_in_id=jonas.pk)
     cancelled = cancel_absence(absence.pk, by=lea)
-    assert not absences_in_force(cancelled.cancelled_at).exists()
+    assert not Absence.objects.in_force(cancelled.cancelled_at).exists()
     assert jonas.notifications.filter(title="You no longer stand in for Lea Novak").exists()
 
 

@@ -12,8 +12,8 @@ from accounts.models import Notification, User
 from approvals import monitor, transitions_sla
 from approvals.models import ApprovalAction, ApprovalStage
 from approvals.tests.lab import Lab
-from approvals.tests.test_races import PATIENCE_SECONDS, PROCESSES, at_once
 from experiments.models import ExecutionEvent
+from tests.at_once import PATIENCE_SECONDS, PROCESSES, at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 STAGES = 6

@@ -3,10 +3,10 @@
 import pytest
 
 from accounts.models import User
-from approvals.tests.test_races import at_once
 from baselines.models import Baseline
 from baselines.tests.lab import Lab, assert_sound, kinds
 from baselines.transitions import publish_baseline, review_baseline, roll_back_baseline
+from tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
 

@@ -1,11 +1,6 @@
 """Two administrators in processes of their own: one wins, the other reads why; the end is sound on both databases."""
 
-import json
-import multiprocessing
-import os
-
 import pytest
-from django.db import connections
 
 from accounts.models import Team, User
 from governance.assignment_transitions import assign_template, revoke_assignment
@@ -13,42 +8,10 @@ from governance.audit import AUDIT_LOGS
 from governance.models import TemplateAssignment, TemplateAuditLog, TemplateFamily, TemplateSnapshot, WorkflowTemplate
 from governance.transitions import archive_template, change_template, create_template, publish_template
 from ledger.chain import first_fault
-from ledger.errors import Refusal
+from tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
-PROCESSES = multiprocessing.get_context("fork")
-PATIENCE_SECONDS = 60
 STAGES = [{"name": "QA review", "required_role": "qa"}]
-
-
-def at_once(*calls):
-    """Run each call in a process of its own, all released together; (status, sentence) of each, in order."""
-    connections.close_all()
-    barrier, pipes = PROCESSES.Barrier(len(calls)), [PROCESSES.Pipe(duplex=False) for _ in calls]
-    children = [
-        PROCESSES.Process(target=_child, args=(call, barrier, pipe[1])) for call, pipe in zip(calls, pipes, strict=True)
-    ]
-    for child in children:
-        child.start()
-    answers = [json.loads(pipe[0].recv()) if pipe[0].poll(PATIENCE_SECONDS) else None for pipe in pipes]
-    for child in children:
-        child.join(PATIENCE_SECONDS)
-    return answers
-
-
-def _child(call, barrier, pipe):
-    try:
-        barrier.wait(PATIENCE_SECONDS)
-        call()
-        answer = [200, ""]
-    except Refusal as refusal:
-        answer = [refusal.status, refusal.sentence]
-    except BaseException as error:  # noqa: BLE001 the parent asserts on it
-        answer = [500, repr(error)]
-    pipe.send(json.dumps(answer))
-    pipe.close()
-    connections.close_all()
-    os._exit(0)  # nothing of the test session is torn down here
 
 
 @pytest.fixture
