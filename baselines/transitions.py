@@ -55,36 +55,46 @@ def submit_baseline(
         execution = timeline.execution
         check_can_submit(actor, execution)
         people = incoming.reviewers(reviewer_ids, submitter=actor, execution=execution)
-        baseline = Baseline.objects.create(
-            execution=execution,
-            protocol=history.protocol,
-            submitted_by=actor,
-            submitted_at=history.now,
-            created_at=history.now,
-            updated_at=history.now,
-            **given,
-        )
+        baseline = _new_baseline(history, execution, by=actor, **given)
         _name_reviewers(timeline, baseline, people)
         _write_labels(baseline, pairs)
         _attach(baseline, evidence)
-        history.record(
-            baseline,
-            BaselineEventType.SUBMITTED,
-            by=actor,
-            execution_id=str(execution.pk),
-            protocol_id=str(history.protocol.pk),
-            protocol_version=execution.protocol_version,
-            labels=_labels_as_json(pairs),
-            reviewers=_people_as_json(people),
-            evidence=[_evidence_as_json(row) for row in evidence.rows],
-            evidence_left_out=evidence.left_out,
-            **given,
-        )
+        _record_submission(history, baseline, by=actor, labels=pairs, reviewers=people, evidence=evidence)
         _save(history, baseline)
         tell_reviewers(baseline, by=actor)
         if written:
             written(baseline)
     return baseline
+
+
+def _new_baseline(history, execution, *, by, name, description):
+    return Baseline.objects.create(
+        execution=execution,
+        protocol=history.protocol,
+        name=name,
+        description=description,
+        submitted_by=by,
+        submitted_at=history.now,
+        created_at=history.now,
+        updated_at=history.now,
+    )
+
+
+def _record_submission(history, baseline, *, by, labels, reviewers, evidence):
+    history.record(
+        baseline,
+        BaselineEventType.SUBMITTED,
+        by=by,
+        execution_id=str(baseline.execution_id),
+        protocol_id=str(history.protocol.pk),
+        protocol_version=baseline.execution.protocol_version,
+        name=baseline.name,
+        description=baseline.description,
+        labels=_labels_as_json(labels),
+        reviewers=_people_as_json(reviewers),
+        evidence=[_evidence_as_json(row) for row in evidence.rows],
+        evidence_left_out=evidence.left_out,
+    )
 
 
 def review_baseline(baseline_id, *, by, decision, notes="", seen=None):

@@ -79,15 +79,9 @@ def draft_export(
     now = timezone.now()
     notes = clean_text(notes or "", "notes", MAX_NOTES, required=False)
     metadata = loads(object_text(metadata, "metadata", most=MAX_METADATA))
-    choice = choose_ladder(
-        protocol_id=execution.protocol_id,
-        team_id=execution.team_id,
-        snapshot_id=snapshot_id,
-        template_id=template_id,
-        ad_hoc=None if blueprint is DEFAULT_LADDER else blueprint,
+    choice = _chosen_ladder(
+        execution, by=by, now=now, blueprint=blueprint, snapshot_id=snapshot_id, template_id=template_id
     )
-    blueprint = choice.blueprint
-    check_blueprint_people(blueprint, team_id=execution.team_id, requester=by, now=now)
     resolved = resolve_attachments(execution, list(attachments or ()), by=by)
     content = render_narrative(execution, timeline_rows(execution.pk, upto=execution.event_count), resolved)
     content_sha256 = sha256_text(content)
@@ -102,7 +96,7 @@ def draft_export(
             event_count=execution.event_count,
             timeline_head=head,
             attachments=resolved,
-            blueprint_digest=blueprint.digest(),
+            blueprint_digest=choice.blueprint.digest(),
         ),
         timeline_head=head,
         generated_at=now,
@@ -112,6 +106,19 @@ def draft_export(
         notes=notes,
         metadata=metadata,
     )
+
+
+def _chosen_ladder(execution, *, by, now, blueprint, snapshot_id, template_id):
+    """The Choice that applies to the run; the people it names can sign what it gives them."""
+    choice = choose_ladder(
+        protocol_id=execution.protocol_id,
+        team_id=execution.team_id,
+        snapshot_id=snapshot_id,
+        template_id=template_id,
+        ad_hoc=None if blueprint is DEFAULT_LADDER else blueprint,
+    )
+    check_blueprint_people(choice.blueprint, team_id=execution.team_id, requester=by, now=now)
+    return choice
 
 
 def create_export(draft, *, by, written=None):
