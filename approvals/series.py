@@ -59,14 +59,13 @@ def check_offered():
 
 
 def current(request):
-    """The Series that runs in this session, or None; one whose time is over is forgotten."""
+    """The Series that runs in this session, or None; one whose time is over, or of somebody else, counts as none."""
     kept = request.session.get(SLOT)
     if not kept or not settings.SIGNING_SERIES_MINUTES:
         return None
     until = datetime.fromisoformat(kept["until"])
     if kept["user"] != str(request.user.pk) or until <= timezone.now():
         return None
-
     return Series(
         user_id=kept["user"],
         authentication=Authentication(method=kept["method"], at=datetime.fromisoformat(kept["at"])),
