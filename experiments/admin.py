@@ -15,7 +15,7 @@ from experiments.models import (
     Protocol,
     Resource,
 )
-from ledger.admin import ReadOnlyAdmin
+from ledger.admin import PortalAdmin, ReadOnlyAdmin
 from ledger.errors import Refusal
 
 
@@ -54,12 +54,10 @@ def admin_form(model, names, create, change=None):
     return VerbForm
 
 
-class VerbAdmin(admin.ModelAdmin):
+class VerbAdmin(PortalAdmin):
     """No deletion and no bulk action; `save_model` writes nothing because the form's verb has."""
 
     actions = None
-    list_per_page = 50
-    show_full_result_count = False
 
     def get_form(self, request, obj=None, change=False, **kwargs):
         form = super().get_form(request, obj, change=change, **kwargs)

@@ -1,5 +1,6 @@
 """What each remedy of a gate does, under the run's lock. Answers `{action, status, message}`."""
 
+import contextlib
 import uuid
 
 from accounts.notify import notify, operators
@@ -13,8 +14,30 @@ from ledger.errors import Refusal
 NOT_THERE = "There is no such thing, or you may not see it."
 
 
+def lock_named(actions, *, by):
+    """Lock what the remedies name, the rows of each kind in one order, whatever order they are named in.
+
+    Two runs may name the same rows; taken as they come, each would wait for what the other holds.
+    """
+    named = {}
+    for action in actions:
+        noun, _, target = action.split(":", 2)
+        with contextlib.suppress(ValueError):
+            named.setdefault(noun, set()).add(uuid.UUID(target))
+    # A resource's row is the lock of its calendar: moving a booking needs it.
+    _lock(Resource.objects.filter(pk__in=Booking.objects.filter(pk__in=named.get("booking", ())).values("resource")))
+    _lock(Booking.objects.filter(pk__in=named.get("booking", ())))
+    _lock(Equipment.objects.visible_to(by).filter(pk__in=named.get("equipment", ())))
+    _lock(InventoryItem.objects.visible_to(by).filter(pk__in=named.get("inventory", ())))
+
+
+def _lock(rows):
+    # The key stays free: a run that only links the row does not wait, and is not waited for.
+    list(rows.select_for_update(no_key=True, of=("self",)).order_by("pk").values_list("pk"))
+
+
 def carry_out(action, timeline, known, *, by):
-    """One remedy. What the gate does not ask for is skipped; a refusal makes it failed."""
+    """One remedy; what it names is locked. What the gate does not ask for is skipped; a refusal makes it failed."""
     noun, _, rest = action.partition(":")
     verb, _, target = rest.partition(":")
     remedy = REMEDIES.get((noun, verb))
@@ -34,12 +57,12 @@ def _result(action, status, message):
 
 
 def _find(queryset, target):
-    """The row a target names, locked; None for malformed, unknown and foreign identifiers alike."""
+    """The row a target names; None for malformed, unknown and foreign identifiers alike."""
     try:
         pk = uuid.UUID(target)
     except ValueError:
         return None
-    return queryset.select_for_update(of=("self",)).filter(pk=pk).first()
+    return queryset.filter(pk=pk).first()
 
 
 def _link_item(timeline, target, by):
@@ -83,13 +106,12 @@ def _link_booking(timeline, target, by):
 
 
 def _adjust_booking(timeline, target, by):
-    booking = _find(Booking.objects.all(), target)
+    booking = _find(Booking.objects.select_related("resource"), target)
     if booking is None:
         return "failed", NOT_THERE
     if booking.booked_by_id not in (by.pk, timeline.execution.run_by_id) and not by.is_admin:
         return "failed", "Only who booked it may move this booking."
-    # The resource's row is the lock of its calendar.
-    resource = Resource.objects.select_for_update().get(pk=booking.resource_id)
+    resource = booking.resource
     start, end = timeline.now, timeline.now + (booking.end_time - booking.start_time)
     other = overlapping(resource, start, end).exclude(pk=booking.pk).first()
     if other:

@@ -16,7 +16,7 @@ from experiments.models import (
 )
 from experiments.policies import check_can_run
 from experiments.queries import step_gate
-from experiments.remedies import carry_out
+from experiments.remedies import carry_out, lock_named
 from experiments.timeline import locked_timeline
 from ledger.errors import Invalid, TransitionDenied
 from portal.text import clean_text
@@ -229,9 +229,8 @@ def remediate_step(execution_id, index, *, by, actions=(), auto=False):
         if not all(action.startswith("compliance:approve:") for action in wanted) or not wanted:
             check_can_run(by, execution)
         known = {*gate.required_actions, *gate.auto_triggers}
-        # In one order: each locks a row of the stock, and another run may name the same rows the other way round.
-        done = {action: carry_out(action, timeline, known, by=by) for action in sorted(wanted)}
-        results = [done[action] for action in wanted]
+        lock_named([action for action in wanted if action in known], by=by)
+        results = [carry_out(action, timeline, known, by=by) for action in wanted]
         timeline.record(Event.REMEDIATION_EXECUTE, by=by, index=index, auto=auto, results=results)
     return results
 

@@ -29,7 +29,7 @@ def change_protocol(protocol_id, *, by, expected_updated_at=None, **changes):
     Raises Protocol.DoesNotExist, NotAllowed, Invalid, and TransitionDenied `stale` when somebody saved meanwhile.
     """
     with transaction.atomic():
-        protocol = Protocol.objects.select_for_update().get(pk=protocol_id)
+        protocol = Protocol.objects.select_for_update(no_key=True).get(pk=protocol_id)
         check_can_change_protocol(by, protocol)
         if expected_updated_at is not None and expected_updated_at != protocol.updated_at:
             raise TransitionDenied("Somebody else changed this protocol meanwhile. Load it again.", code="stale")
@@ -68,7 +68,7 @@ def create_item(*, by, item_type, name, status=InventoryStatus.AVAILABLE, team_i
 def change_item(item_id, *, by, **changes):
     """Change item_type, name, status or team_id. Raises InventoryItem.DoesNotExist, NotAllowed, Invalid."""
     with transaction.atomic():
-        item = InventoryItem.objects.select_for_update().get(pk=item_id)
+        item = InventoryItem.objects.select_for_update(no_key=True).get(pk=item_id)
         check_can_change_stock(by, item)
         if "item_type" in changes:
             item.item_type = _line(changes["item_type"], "item_type", 60)
@@ -102,7 +102,7 @@ def create_equipment(*, by, name, team_id=None, calibration_due_at=None):
 def change_equipment(device_id, *, by, **changes):
     """Change name, team_id or calibration_due_at. Raises Equipment.DoesNotExist, NotAllowed, Invalid."""
     with transaction.atomic():
-        device = Equipment.objects.select_for_update().get(pk=device_id)
+        device = Equipment.objects.select_for_update(no_key=True).get(pk=device_id)
         check_can_change_stock(by, device)
         if "name" in changes:
             device.name = _line(changes["name"], "name", 200)
@@ -130,7 +130,7 @@ def create_booking(*, by, resource_id, start_time, end_time):
     (pk,) = incoming.identifiers([resource_id], "resource_id")
     with transaction.atomic():
         # The resource's row is the lock of its calendar: two people would otherwise book the same hour.
-        resource = Resource.objects.select_for_update().filter(pk=pk).first()
+        resource = Resource.objects.select_for_update(no_key=True).filter(pk=pk).first()
         if resource is None:
             raise Invalid.field("resource_id", "There is no such resource.", "not_found")
         other = overlapping(resource, start, end).first()
