@@ -3,8 +3,9 @@
 from django.contrib import admin
 
 from accounts.admin import VerbAdmin
-from approvals.admin_forms import CalendarForm
-from approvals.calendars import DAYS, minutes_of
+from approvals.calendar_forms import CalendarForm
+from approvals.calendar_words import weekly
+from approvals.calendars import DAYS
 from approvals.models import WorkingCalendar
 from governance.admin_verbs import LadderAccess
 from governance.policies import can_manage_ladders
@@ -50,8 +51,7 @@ class WorkingCalendarAdmin(LadderAccess, VerbAdmin):
 
     @admin.display(description="hours a week")
     def week(self, calendar):
-        minutes = sum(minutes_of(end) - minutes_of(start) for day in calendar.hours.values() for start, end in day)
-        return f"{minutes / 60:g}"
+        return weekly(calendar.hours)
 
     @admin.display(description="public holidays")
     def holidays(self, calendar):

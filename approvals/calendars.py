@@ -9,9 +9,11 @@ from zoneinfo import ZoneInfo, available_timezones
 import holidays
 from holidays.registry import COUNTRIES
 
+from accounts.models import Team
 from accounts.validation import one_clean_line
 from approvals.models import WorkingCalendar
 from approvals.sla import Calendar
+from governance.policies import can_manage_ladders
 from ledger.errors import Invalid
 from portal.text import WEEKDAYS
 
@@ -43,6 +45,11 @@ def calendar_of(team_id):
 def calendar_from(row):
     """A row's Calendar. Raises Invalid for one that no longer fits, for example after an update of the libraries."""
     return build(clean_calendar(**{name: getattr(row, name) for name in MEMBERS}))
+
+
+def teams_seen(user):
+    """The teams whose working calendar a person may look at: their own; who manages ladders looks at all."""
+    return Team.objects.all() if can_manage_ladders(user) else Team.objects.visible_to(user)
 
 
 MEMBERS = ("time_zone", "hours", "country", "subdivision", "days_off")

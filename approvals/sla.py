@@ -127,8 +127,8 @@ class _Walk:
         start, due = self.started_at.astimezone(zone), self.due_at.astimezone(zone)
         hours = self.wanted // HOUR
         unit = "working hour" if hours == 1 else "working hours"
-        begins = f"{hours:,} {unit} from {_when(start)} {self.calendar.time_zone}"
-        return f"{begins}: {_listed(self._parts())}.{self._not_counted()} Due {_when(due)}."
+        begins = f"{hours:,} {unit} from {moment_words(start)} {self.calendar.time_zone}"
+        return f"{begins}: {_listed(self._parts())}.{self._not_counted()} Due {moment_words(due)}."
 
     def _parts(self):
         """What each day gave in words; whole minutes that add up to the hours asked for."""
@@ -139,9 +139,9 @@ class _Walk:
         minutes = [after - before for before, after in pairwise(sums)]
         rows = [(day, spent) for day, spent in zip(days, minutes, strict=True) if spent]
         if len(rows) <= PARTS_SHOWN:
-            return [f"{_spent(spent)} on {_day(day)}" for day, spent in rows]
+            return [f"{_spent(spent)} on {day_words(day)}" for day, spent in rows]
         between = rows[2:-1]
-        told = [f"{_spent(spent)} on {_day(day)}" for day, spent in (*rows[:2], rows[-1])]
+        told = [f"{_spent(spent)} on {day_words(day)}" for day, spent in (*rows[:2], rows[-1])]
         spent = _spent(sum(spent for _, spent in between))
         return [*told[:2], f"{spent} on the {len(between):,} working days after that", told[2]]
 
@@ -149,7 +149,7 @@ class _Walk:
         if not self.passed_over:
             return ""
         named = list(self.passed_over.items())
-        told = [f"{_day(day)} ({name})" if name else _day(day) for day, name in named[:DAYS_OFF_SHOWN]]
+        told = [f"{day_words(day)} ({name})" if name else day_words(day) for day, name in named[:DAYS_OFF_SHOWN]]
         more = len(named) - len(told)
         if more:
             told.append(f"{more:,} more {'day' if more == 1 else 'days'} off")
@@ -196,12 +196,12 @@ def _offset(seconds, zone):
 # --- Words ------------------------------------------------------------------------------------------------------------
 
 
-def _day(day: date):
+def day_words(day: date):
     return f"{WEEKDAYS[day.weekday()]} {day.day} {MONTHS[day.month - 1]}"
 
 
-def _when(moment):
-    return f"{_day(moment)} {moment.year}, {moment:%H:%M}"
+def moment_words(moment):
+    return f"{day_words(moment)} {moment.year}, {moment:%H:%M}"
 
 
 def _spent(minutes):

@@ -1,7 +1,7 @@
-"""The form of a working calendar in Django's admin. Its last check carries out the verb: no refusal loses what was
-typed. `by` is set by the admin."""
+"""The form of a working calendar, in Django's admin and on its page. Its last check carries out the verb: no refusal
+loses what was typed. `by` is set by the admin and by the page."""
 
-from datetime import datetime
+from datetime import date, datetime
 
 from django import forms
 from django.utils import timezone
@@ -9,6 +9,7 @@ from django.utils import timezone
 from approvals import sla
 from approvals.calendars import (
     DAYS,
+    FIRST,
     build,
     calendar_from,
     clean_calendar,
@@ -23,12 +24,15 @@ from approvals.calendars import (
 from approvals.ics import MOST_BYTES, days_off_in
 from approvals.models import WorkingCalendar
 from approvals.transitions_calendar import NEW, set_calendar
+from governance.blueprint import MAX_SLA_HOURS
 from ledger.errors import Invalid, Refusal
 
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 USUAL = "09:00-17:00"
 PREVIEW_HOURS = 24
 LONGEST_LIST = 300_000
+LOCAL = "%Y-%m-%dT%H:%M"
+LATEST_START = date(2099, 12, 31)
 
 
 class AnyChoice(forms.ChoiceField):
@@ -164,6 +168,41 @@ class CalendarForm(forms.ModelForm):
     def save(self, commit=True):
         self.instance, self.save_m2m = self.done, lambda: None
         return self.done
+
+
+class TeamCalendarForm(CalendarForm):
+    """The same for one team, which its `instance` names."""
+
+    class Meta(CalendarForm.Meta):
+        fields = ["time_zone", "country", "subdivision", "is_active"]
+        labels = {"is_active": "This calendar counts"}
+
+    def __init__(self, *args, by, **options):
+        self.by = by
+        super().__init__(*args, **options)
+
+    @property
+    def week(self):
+        """The fields of the days, Monday first."""
+        return [self[day] for day in DAYS]
+
+
+class ExampleForm(forms.Form):
+    """A stage to try the calendar with; `starts` is the time the team's clocks show."""
+
+    hours = forms.IntegerField(label="Time limit in hours", min_value=1, max_value=MAX_SLA_HOURS)
+    starts = forms.DateTimeField(
+        label="The stage starts",
+        input_formats=[LOCAL, "%Y-%m-%d %H:%M"],
+        widget=forms.DateTimeInput(format=LOCAL, attrs={"type": "datetime-local"}),
+    )
+
+    def clean_starts(self):
+        # Django reads it in UTC: only what stands on the clock is meant.
+        starts = self.cleaned_data["starts"].replace(tzinfo=None)
+        if not FIRST <= starts.date() <= LATEST_START:
+            raise forms.ValidationError(f"Choose a day from {FIRST} to {LATEST_START}.")
+        return starts
 
 
 def _content(file):
