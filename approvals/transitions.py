@@ -8,7 +8,7 @@ from django.conf import settings
 from django.utils import timezone
 
 from accounts.models import User
-from approvals import signing
+from approvals import keys, signing
 from approvals.blueprint_people import check_blueprint_people
 from approvals.deadlines import TIME_FIELDS, retime
 from approvals.delegation import check_can_delegate, check_delegate
@@ -69,11 +69,11 @@ def approve_stage(
     text = Text(notes, signature_text, metadata)
     code = _meaning(meaning, APPROVING)
     check_authentication(authentication)
-    signing.ready()
+    key = keys.current()
     with locked_stage(stage_id, by) as (timeline, stage, signer):
         _check_unchanged(stage, expected_digest, expected_cycle)
         check_can_sign(signer, stage, now=timeline.now)
-        signature = _sign(timeline, stage, signer, ActionType.APPROVED, code, authentication, text)
+        signature = _sign(timeline, stage, signer, ActionType.APPROVED, code, authentication, text, key)
         decide_stage(stage, StageStatus.APPROVED, now=timeline.now)
         timeline.record(Event.STAGE_COMPLETED, by=signer, **_decision_members(stage, signature, text))
         following = stage.ladder.stages.filter(sequence_index__gt=stage.sequence_index).first()
@@ -104,11 +104,11 @@ def reject_stage(
     text = Text(notes, signature_text, metadata, notes_required="Say why you reject; the requester reads it.")
     code = _meaning(meaning, (Meaning.REJECTED,))
     check_authentication(authentication)
-    signing.ready()
+    key = keys.current()
     with locked_stage(stage_id, by) as (timeline, stage, signer):
         _check_unchanged(stage, expected_digest, expected_cycle)
         check_can_sign(signer, stage, now=timeline.now)
-        signature = _sign(timeline, stage, signer, ActionType.REJECTED, code, authentication, text)
+        signature = _sign(timeline, stage, signer, ActionType.REJECTED, code, authentication, text, key)
         decide_stage(stage, StageStatus.REJECTED, now=timeline.now)
         timeline.record(Event.LADDER_REJECTED, by=signer, **_decision_members(stage, signature, text))
         close_ladder(timeline, stage.ladder, LadderStatus.REJECTED, by=signer, notes=text.notes)
@@ -266,13 +266,14 @@ def act(timeline, stage, actor, action_type, text, **members):
     )
 
 
-def _sign(timeline, stage, signer, decision, meaning, authentication, text):
+def _sign(timeline, stage, signer, decision, meaning, authentication, text, key):
     """The decision's action and its sealed statement, linked to the ladder's signature before."""
     signed_as = text.signature_text or signer.printed_name
     action = act(timeline, stage, signer, decision, text, signature_text=signed_as)
     last = Signature.objects.filter(ladder=stage.ladder).order_by("-sequence").first()
     previous = last.digest if last else ""
     statement = signing.statement(
+        key=key,
         stage=stage,
         by=signer,
         decision=decision,
@@ -284,7 +285,6 @@ def _sign(timeline, stage, signer, decision, meaning, authentication, text):
         signed_as=signed_as,
         previous=previous,
     )
-    seal, fingerprint = signing.seal(statement)
     return Signature.objects.create(
         action=action,
         ladder=stage.ladder,
@@ -295,8 +295,8 @@ def _sign(timeline, stage, signer, decision, meaning, authentication, text):
         statement=statement,
         digest=sha256_text(statement),
         previous_digest=previous,
-        seal=seal,
-        key_fingerprint=fingerprint,
+        seal=signing.seal(statement, key),
+        key_fingerprint=key.fingerprint,
         created_at=timeline.now,
     )
 

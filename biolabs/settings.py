@@ -40,6 +40,8 @@ RETENTION_DAYS = given.whole("RETENTION_DAYS", 3650, least=1, most=36500)
 UPLOAD_MAX_BYTES = given.whole("UPLOAD_MAX_BYTES", 1024**3, least=1, most=1024**5)
 PACKAGING_MAX_ATTEMPTS = given.whole("PACKAGING_MAX_ATTEMPTS", 5, least=1, most=100)
 SIGNING_KEY_FILE = Path(given.text("SIGNING_KEY_FILE") or DATA_DIR / "signing_key.pem").expanduser().resolve()
+_retired = given.text("SIGNING_KEYS_RETIRED") or SIGNING_KEY_FILE.with_name("signing_keys_retired")
+SIGNING_KEYS_RETIRED = Path(_retired).expanduser().resolve()  # public keys of earlier signing keys
 TSA_URL = given.address("TSA_URL")
 OIDC_ISSUER = given.address("OIDC_ISSUER")
 OIDC_CLIENT_ID = given.text("OIDC_CLIENT_ID")
@@ -280,12 +282,12 @@ STORAGES = {
     "default": files_under("evidence"),
     "evidence": files_under("evidence"),
     "dossiers": files_under("dossiers"),
-    "staticfiles": {"BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"},
+    "staticfiles": {"BACKEND": "biolabs.static_files.Storage"},
 }
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = True  # serves what was not collected yet
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 
 # Uploads land on the disk of the evidence, not in a small /tmp.

@@ -10,7 +10,7 @@ from pathlib import Path
 from django.db.models import Sum
 from django.db.models.functions import Length
 
-from approvals import signing
+from approvals import keys
 from evidence.enums import EvidenceType
 from evidence.reading import frozen_chunks
 from experiments.models import ExecutionEvent
@@ -19,7 +19,7 @@ from ledger.canonical import canonical_text, loads, sha256_text
 from ledger.chain import genesis
 from narratives.bag import Entry, Mismatch, text_entry
 from narratives.digest import statement_of
-from narratives.dossier_approvals import approvals_json
+from narratives.dossier_approvals import approvals_json, earlier_keys
 from narratives.dossier_narrative import narrative_html, narrative_markdown
 from portal.text import one_line, safe_filename
 
@@ -41,6 +41,7 @@ class Frozen:
     moment: object
     statement: str
     timeline_bytes: int
+    key: keys.SigningKey
 
     @property
     def payload_bytes(self):
@@ -67,6 +68,7 @@ def freeze_point(export):
         moment=ladder.closed_at,
         statement=statement,
         timeline_bytes=lengths,
+        key=keys.current(),
     )
 
 
@@ -218,6 +220,7 @@ PAYLOAD = (
     # the PDF with its signature page goes here
     export_json,
     approvals_json,
+    earlier_keys,
     ladder_json,
     timeline,
     attachments,
@@ -243,7 +246,7 @@ def bag_info(frozen, bag):
         f"BioLabs-Execution: {chain_id(export.execution_id)}\n"
         f"BioLabs-Chain-Head: {export.timeline_head}\n"
         f"BioLabs-Content-Digest: {export.content_digest}\n"
-        f"BioLabs-Signing-Key: {signing.fingerprint()}\n",
+        f"BioLabs-Signing-Key: {frozen.key.fingerprint}\n",
     )
 
 
@@ -270,12 +273,12 @@ TAG_FILES = (
 
 
 def signature(frozen, root_of_trust):
-    seal = signing.sign_bytes(root_of_trust.encode("utf-8"))
+    seal = frozen.key.sign(root_of_trust.encode("utf-8"))
     yield Entry("proof/tagmanifest-sha256.txt.sig", lambda: [seal], size=len(seal))
 
 
 def public_key(frozen, root_of_trust):
-    yield text_entry("proof/signing-key.pub.pem", signing.public_key_pem())
+    yield text_entry("proof/signing-key.pub.pem", frozen.key.public_pem)
 
 
 PROOFS = (

@@ -1,7 +1,7 @@
-"""What people did: every stage, action and signature of a dossier."""
+"""What people did: every stage, action and signature of a dossier, and the keys that verify them."""
 
-from approvals import signing
-from approvals.models import ApprovalAction
+from approvals import keys, signing
+from approvals.models import ApprovalAction, Signature
 from ledger.canonical import canonical_text
 from narratives.bag import Mismatch, text_entry
 
@@ -32,6 +32,16 @@ def approvals_json(frozen):
             }
         ),
     )
+
+
+def earlier_keys(frozen):
+    """The public keys of signatures that this dossier's own key did not make; its seal vouches for them."""
+    named = Signature.objects.filter(ladder=frozen.ladder, created_at__lte=frozen.moment)
+    for fingerprint in sorted(set(named.values_list("key_fingerprint", flat=True)) - {frozen.key.fingerprint}):
+        try:
+            yield text_entry(f"data/signing-keys/{keys.hex_of(fingerprint)}.pem", keys.public_pem(fingerprint))
+        except keys.UnknownKey as error:
+            raise Mismatch(f"A signature cannot be verified: {error}.") from error
 
 
 def _stage_members(stage, actions):
@@ -69,8 +79,7 @@ def _action_members(action):
 
 
 def _signature_members(signature):
-    # After a change of key the old seals stay; the dossier shows which key each one names.
-    if signature.key_fingerprint == signing.fingerprint() and (fault := signing.verify(signature)):
+    if fault := signing.verify(signature):
         raise Mismatch(f"The signature of {signature.signer_name} does not hold: {fault}.")
     return {
         "sequence": signature.sequence,

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
 """Check a dossier without the portal that made it. Python 3.8 or newer and the openssl program; nothing else.
 
-usage: python3 verify_dossier.py FOLDER_OR_FILE.eln [--key TRUSTED.pem]
+usage: python3 verify_dossier.py FOLDER_OR_FILE.eln [--key TRUSTED.pem]...
 
-TRUSTED.pem is the laboratory's public key, obtained elsewhere than from this dossier. Without it the copy inside is
-used, which proves only that the dossier fits itself. Exit status 0: everything fits; 1: something does not.
+TRUSTED.pem is the laboratory's public key, obtained elsewhere than from this dossier; name several where the
+laboratory changed its key. Without one the copy inside is used, which proves only that the dossier fits itself.
+Signatures made with an earlier key are checked with the copy that the dossier's seal covers, data/signing-keys/.
+Exit status 0: everything fits; 1: something does not.
 """
 
 import base64
@@ -137,7 +139,8 @@ def check_content(root, report, count, head):
     return export["content_digest"]
 
 
-def check_signatures(root, report, content_digest, key, fingerprint):
+def check_signatures(root, report, content_digest, keys):
+    """`keys` are the files of public keys by fingerprint."""
     approvals = read_json(root, "data/approvals.json")
     actions = [action for stage in approvals["stages"] for action in stage["actions"] if action["signature"]]
     actions.sort(key=lambda action: action["signature"]["sequence"])
@@ -146,21 +149,33 @@ def check_signatures(root, report, content_digest, key, fingerprint):
         signature = action["signature"]
         name = "signature %d (%s)" % (signature["sequence"], signature["signer_name"])
         statement = json.loads(signature["statement"])
-        if sha256_text(signature["statement"]) != signature["digest"]:
-            report.bad(name + ": the statement was changed")
         if statement["previous"] != previous or signature["previous_digest"] != previous:
             report.bad(name + ": does not follow the signature before it")
         if statement["content_digest"] != content_digest:
             report.bad(name + ": binds other content")
         if statement["decision"] != action["action"] or statement["signer"]["name"] != signature["signer_name"]:
             report.bad(name + ": the statement says something else")
-        if signature["key_fingerprint"] != fingerprint:
-            report.warn(name + ": sealed with another key, " + signature["key_fingerprint"])
-        elif not verified(signature["statement"].encode("utf-8"), base64.b64decode(signature["seal"]), key):
-            report.bad(name + ": the seal does not fit")
+        check_statement_seal(report, name, signature, statement, keys)
         previous = signature["digest"]
+    check_stages(report, approvals["stages"])
+    report.good("%d signatures" % len(actions))
+
+
+def check_statement_seal(report, name, signature, statement, keys):
+    named = signature["key_fingerprint"]
+    if sha256_text(signature["statement"]) != signature["digest"]:
+        report.bad(name + ": the statement was changed")
+    if statement["key"] != named:
+        report.bad(name + ": the statement names another key")
+    if named not in keys:
+        report.bad(name + ": sealed with a key that is not here, " + named)
+    elif not verified(signature["statement"].encode("utf-8"), base64.b64decode(signature["seal"]), keys[named]):
+        report.bad(name + ": the seal does not fit")
+
+
+def check_stages(report, stages):
     opened = 1
-    for stage in approvals["stages"]:
+    for stage in stages:
         # A reset undoes the decisions on its stage and on later ones; those on earlier stages stay in force.
         opened = max([opened] + [each["cycle"] for each in stage["actions"] if each["action"] == "reset"])
         decided = [each for each in stage["actions"] if each["action"] in ("approved", "rejected")]
@@ -168,7 +183,6 @@ def check_signatures(root, report, content_digest, key, fingerprint):
         approved = last and last["action"] == "approved" and last["signature"] and last["cycle"] >= opened
         if stage["status"] != "approved" or not approved:
             report.bad("stage %d has no approving signature" % stage["sequence_index"])
-    report.good("%d signatures" % len(actions))
 
 
 def verified(data, seal, key):
@@ -195,30 +209,50 @@ def fingerprint_of(key):
     return "sha256:" + hashlib.sha256(der.stdout).hexdigest()
 
 
-def check(root, trusted, report):
-    check_files(root, report)
-    key = trusted or os.path.join(root, "proof/signing-key.pub.pem")
-    fingerprint = fingerprint_of(key)
+def check_seal(root, trusted, report):
+    """The seal over everything, by one of the trusted keys; answers their files by fingerprint."""
     with open(os.path.join(root, "tagmanifest-sha256.txt"), "rb") as file:
         root_of_trust = file.read()
     with open(os.path.join(root, "proof/tagmanifest-sha256.txt.sig"), "rb") as file:
         seal = file.read()
-    if verified(root_of_trust, seal, key):
-        report.good("the seal over tagmanifest-sha256.txt, key " + fingerprint)
+    keys = trusted or [os.path.join(root, "proof/signing-key.pub.pem")]
+    fitting = [fingerprint_of(key) for key in keys if verified(root_of_trust, seal, key)]
+    if fitting:
+        report.good("the seal over tagmanifest-sha256.txt, key " + fitting[0])
     else:
-        report.bad("the seal over tagmanifest-sha256.txt does not fit key " + fingerprint)
+        tried = ", ".join(fingerprint_of(key) for key in keys)
+        report.bad("the seal over tagmanifest-sha256.txt does not fit key " + tried)
     if not trusted:
         report.warn("the key came from the dossier itself; compare its fingerprint with one you obtained elsewhere")
+    return {fingerprint_of(key): key for key in keys}
+
+
+def earlier_keys(root, report):
+    """Public keys of earlier signatures, each in a file named by its fingerprint."""
+    keys, folder = {}, os.path.join(root, "data/signing-keys")
+    for name in sorted(os.listdir(folder)) if os.path.isdir(folder) else []:
+        fingerprint = fingerprint_of(os.path.join(folder, name))
+        if name != fingerprint[len("sha256:") :] + ".pem":
+            report.bad("data/signing-keys/%s holds another key, %s" % (name, fingerprint))
+            continue
+        report.good("an earlier key, " + fingerprint)
+        keys[fingerprint] = os.path.join(folder, name)
+    return keys
+
+
+def check(root, trusted, report):
+    check_files(root, report)
+    keys = {**earlier_keys(root, report), **check_seal(root, trusted, report)}
     count, head = check_timeline(root, report)
     digest = check_content(root, report, count, head)
-    check_signatures(root, report, digest, key, fingerprint)
+    check_signatures(root, report, digest, keys)
 
 
 def main(arguments):
-    trusted = None
-    if "--key" in arguments:
+    trusted = []
+    while "--key" in arguments[:-1]:
         place = arguments.index("--key")
-        trusted = arguments[place + 1]
+        trusted.append(arguments[place + 1])
         arguments = arguments[:place] + arguments[place + 2 :]
     if len(arguments) != 1:
         print(__doc__)

@@ -1,7 +1,7 @@
 from django.core.management.base import BaseCommand, CommandError
 
+from approvals import keys
 from approvals.models import ApprovalLadder
-from approvals.signing import fingerprint
 from approvals.verification import verify_ladder
 
 
@@ -16,4 +16,4 @@ class Command(BaseCommand):
             faults += verify_ladder(ladder)
         if faults:
             raise CommandError("\n".join(faults))
-        self.stderr.write(f"{checked} ladders verified with key {fingerprint()}.")
+        self.stderr.write(f"{checked} ladders verified; signatures are sealed with {keys.current().fingerprint} now.")
