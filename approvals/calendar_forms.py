@@ -1,7 +1,7 @@
 """The form of a working calendar, in Django's admin and on its page. Its last check carries out the verb: no refusal
 loses what was typed. `by` is set by the admin and by the page."""
 
-from datetime import date, datetime
+from datetime import datetime
 
 from django import forms
 from django.utils import timezone
@@ -10,6 +10,8 @@ from approvals import sla
 from approvals.calendars import (
     DAYS,
     FIRST,
+    LATEST_START,
+    TOO_FAR,
     build,
     calendar_from,
     clean_calendar,
@@ -32,7 +34,6 @@ USUAL = "09:00-17:00"
 PREVIEW_HOURS = 24
 LONGEST_LIST = 300_000
 LOCAL = "%Y-%m-%dT%H:%M"
-LATEST_START = date(2099, 12, 31)
 
 
 class AnyChoice(forms.ChoiceField):
@@ -201,7 +202,7 @@ class ExampleForm(forms.Form):
         # Django reads it in UTC: only what stands on the clock is meant.
         starts = self.cleaned_data["starts"].replace(tzinfo=None)
         if not FIRST <= starts.date() <= LATEST_START:
-            raise forms.ValidationError(f"Choose a day from {FIRST} to {LATEST_START}.")
+            raise forms.ValidationError(TOO_FAR)
         return starts
 
 

@@ -25,6 +25,8 @@ MOST_WINDOWS = 12
 MOST_DAYS_OFF = 2000
 NAME_LENGTH = 100
 FIRST, LAST = date(2000, 1, 1), date(2199, 12, 31)
+LATEST_START = date(2099, 12, 31)  # of a stage one tries: hours that few are due decades later
+TOO_FAR = f"Choose a day from {FIRST} to {LATEST_START}."
 CLOCK = re.compile(r"([01]\d|2[0-4]):([0-5]\d)\Z", re.ASCII)
 HOURS_WORDS = "Write hours as 09:00-12:00, 13:00-17:30; leave the day empty when nobody works."
 

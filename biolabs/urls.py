@@ -8,8 +8,8 @@ from biolabs import health
 from biolabs.my_work import my_work
 from biolabs.search import search
 
-PAGES = ["portal", "accounts", "experiments", "evidence", "governance", "narratives", "baselines"]
-API = ["accounts", "experiments", "evidence", "governance", "narratives", "baselines"]
+PAGES = ["portal", "accounts", "experiments", "evidence", "governance", "approvals", "narratives", "baselines"]
+API = ["accounts", "experiments", "evidence", "governance", "approvals", "narratives", "baselines"]
 
 urlpatterns = [
     path("healthz", health.alive, name="healthz"),
