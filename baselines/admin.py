@@ -6,6 +6,7 @@ from django.contrib import admin, messages
 from django.template.response import TemplateResponse
 
 from baselines.enums import Decision
+from baselines.input import seen_in
 from baselines.models import Baseline, BaselineEvent, BaselineEvidence, BaselineLabel, BaselineReviewer
 from baselines.queries import targets_of
 from baselines.transitions import publish_baseline, review_baseline, roll_back_baseline
@@ -101,7 +102,7 @@ class LabelInline(ReadOnlyInline):
 
 class EvidenceInline(ReadOnlyInline):
     model = BaselineEvidence
-    fields = readonly_fields = ["position", "kind", "label", "reference_id"]
+    fields = readonly_fields = ["round", "position", "kind", "label", "reference_id"]
 
 
 class EventInline(ReadOnlyInline):
@@ -184,8 +185,7 @@ class BaselineAdmin(AdministratorsOnly, ReadOnlyAdmin):
 
 def _seen(request, row):
     """How many events of the baseline the page that asked had seen, None where it does not say."""
-    given = request.POST.get(f"seen-{row.pk}", "")
-    return int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+    return seen_in(request.POST.get(f"seen-{row.pk}", ""))
 
 
 @admin.register(BaselineEvent)

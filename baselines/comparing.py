@@ -1,8 +1,12 @@
-"""What the Differences tab compares a baseline with: the version before, the current one, any other that is seen."""
+"""What the Differences tab compares a baseline with: the version before, the current one, any other that is seen.
+
+And what changed each time it was submitted again.
+"""
 
 from difflib import unified_diff
 
-from baselines.differences import differences
+from baselines.differences import differences, resubmitted
+from baselines.enums import BaselineEventType
 
 DIFF_LINES = 800
 VERSIONS_OFFERED = 200
@@ -16,17 +20,26 @@ def comparison(found, others, current, *, against):
     context = {"others": [(each, _words(each, before, current)) for each in others], "other": other}
     if other is None:
         return context
-    lines = description_diff(other, found)
-    return context | {
-        "found": differences(other, found),
-        "lines": lines[:DIFF_LINES],
-        "more_lines": max(0, len(lines) - DIFF_LINES),
-    }
+    return context | {"found": differences(other, found), **_lines(other.description, found.description)}
+
+
+def changed_since(event):
+    """What a `resubmitted` event changed, as `comparison` names it; None of another event or where nothing did."""
+    if event.event_type != BaselineEventType.RESUBMITTED or not event.details["changes"]:
+        return None
+    changes = event.details["changes"]
+    words = changes.get("description", {"before": "", "after": ""})
+    return {"found": resubmitted(changes), **_lines(words["before"], words["after"])}
+
+
+def _lines(before, after):
+    lines = description_diff(before, after)
+    return {"lines": lines[:DIFF_LINES], "more_lines": max(0, len(lines) - DIFF_LINES)}
 
 
 def description_diff(before, after):
     """Lines of a unified diff of two descriptions, without the names on top; [] when they are the same."""
-    lines = unified_diff(before.description.splitlines(), after.description.splitlines(), lineterm="")
+    lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="")
     return list(lines)[2:]
 
 

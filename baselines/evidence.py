@@ -1,6 +1,7 @@
 """What a run showed, as a baseline refers to it. Read from the run's own timeline: nothing there ever changes."""
 
 from dataclasses import dataclass
+from uuid import UUID
 
 from baselines.enums import EvidenceKind
 from baselines.models import BaselineEvidence
@@ -27,10 +28,35 @@ def chosen(execution, *, export_ids=None, qc_event_ids=None):
     """The exports and QC events named, or (None) the newest of each. Raises Invalid at the field."""
     exports, more_exports = _exports(execution, export_ids)
     metrics, more_metrics = _metrics(execution, qc_event_ids)
-    rows = [*exports, *metrics]
+    return Chosen(_in_order([*exports, *metrics]), more_exports + more_metrics)
+
+
+def chosen_again(execution, standing, *, export_ids=None, qc_event_ids=None):
+    """As `chosen`, but None keeps what stands of that kind; `standing` are the rows so far."""
+    rows = []
+    for kind, read, ids in (
+        (EvidenceKind.NARRATIVE_EXPORT, _exports, export_ids),
+        (EvidenceKind.QC_METRIC, _metrics, qc_event_ids),
+    ):
+        rows += [_copied(row) for row in standing if row.kind == kind] if ids is None else read(execution, ids)[0]
+    return Chosen(_in_order(rows))
+
+
+def references(rows):
+    """What rows of evidence refer to, to see whether two choices are the same."""
+    return {(row.kind, row.reference_id) for row in rows}
+
+
+def _in_order(rows):
     for position, row in enumerate(rows, 1):
         row.position = position
-    return Chosen(tuple(rows), more_exports + more_metrics)
+    return tuple(rows)
+
+
+def _copied(row):
+    return BaselineEvidence(
+        kind=row.kind, reference_id=row.reference_id, label=row.label, snapshot_text=row.snapshot_text
+    )
 
 
 def _exports(execution, export_ids):
@@ -70,7 +96,7 @@ def _export(event):
     payload = event.payload
     return BaselineEvidence(
         kind=EvidenceKind.NARRATIVE_EXPORT,
-        reference_id=payload["export_id"],
+        reference_id=UUID(payload["export_id"]),
         label=f"Narrative export, version {payload['version']}",
         snapshot_text=canonical_text(
             {

@@ -48,6 +48,11 @@ def seen(value):
     return value
 
 
+def seen_in(text):
+    """The same from a page's hidden field; None where it says nothing that could be meant."""
+    return int(text) or None if text.isascii() and text.isdigit() and len(text) < 10 else None
+
+
 def labels(values):
     """`[(key, value)]` from a list of `{"key", "value"}` or pairs; keys differ, whatever their case."""
     if values is None:

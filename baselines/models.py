@@ -28,7 +28,8 @@ class Baseline(models.Model):
     """A run put forward as the standard of its protocol. Changes only while the protocol's row is locked.
 
     `version_number` counts the protocol's publications and stays after a rollback; `rollback_of` is the version that
-    became current again when this one was rolled back. `event_count` and `event_head` belong to its own history.
+    became current again when this one was rolled back. `evidence_round` counts the choices of what the run showed.
+    `event_count` and `event_head` belong to its own history.
     """
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -56,6 +57,7 @@ class Baseline(models.Model):
     rollback_notes = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     updated_at = models.DateTimeField(default=timezone.now, editable=False)
+    evidence_round = models.PositiveIntegerField("choice of evidence", default=1, editable=False)
     event_count = models.PositiveBigIntegerField(default=0, editable=False)
     event_head = models.CharField(max_length=64, blank=True, editable=False)
 
@@ -118,6 +120,11 @@ class Baseline(models.Model):
     def team_id(self):
         return self.protocol.team_id
 
+    @property
+    def evidence(self):
+        """What the run showed, as it was chosen last; earlier choices stay among `evidence_rows`."""
+        return [row for row in self.evidence_rows.all() if row.round == self.evidence_round]
+
 
 class BaselineReviewer(models.Model):
     """Who is asked to review; replaced when a rejected baseline is submitted again (its events keep who was)."""
@@ -148,9 +155,13 @@ class BaselineLabel(models.Model):
 
 
 class BaselineEvidence(Record):
-    """What the run showed, by reference: an export, or a QC event with its roll-ups (`snapshot_text`, canonical)."""
+    """What the run showed, by reference: an export, or a QC event with its roll-ups (`snapshot_text`, canonical).
 
-    baseline = models.ForeignKey(Baseline, models.PROTECT, related_name="evidence")
+    A choice that is changed when the baseline is submitted again is a round of its own, complete; nothing is replaced.
+    """
+
+    baseline = models.ForeignKey(Baseline, models.PROTECT, related_name="evidence_rows")
+    round = models.PositiveIntegerField("choice", default=1)
     position = models.PositiveIntegerField()
     kind = models.CharField(max_length=20, choices=EvidenceKind.choices)
     reference_id = models.UUIDField()
@@ -158,11 +169,11 @@ class BaselineEvidence(Record):
     snapshot_text = models.TextField()
 
     class Meta:
-        ordering = ["position"]
+        ordering = ["round", "position"]
         verbose_name = "baseline evidence"
         verbose_name_plural = "baseline evidence"
         constraints = [
-            models.UniqueConstraint(fields=["baseline", "kind", "reference_id"], name="baseline_evidence_once")
+            models.UniqueConstraint(fields=["baseline", "round", "kind", "reference_id"], name="baseline_evidence_once")
         ]
 
     def __str__(self):

@@ -6,7 +6,7 @@ from uuid import UUID
 from django.db.models import Q
 
 from baselines.enums import EvidenceKind
-from baselines.evidence import chosen
+from baselines.evidence import chosen, references
 from baselines.policies import who_may_review, why_not_reviewer
 from baselines.words import NONE, counted, metric
 
@@ -57,11 +57,17 @@ def _ids(given):
     return found
 
 
-def shown_by(execution, posted):
-    """What the run showed, as checkboxes; all are ticked until something was posted."""
+def shown_by(execution, posted, standing=None):
+    """What the run showed, as checkboxes; ticked as posted, else what stands, else all."""
+    newest = chosen(execution).rows
+    offered = references(newest)
+    # A run goes on: what was attached may be older than the newest that are offered.
+    older = [row for row in standing or () if (row.kind, row.reference_id) not in offered]
+    stands = offered if standing is None else references(standing)
     rows = []
-    for row in chosen(execution).rows:
+    for row in (*older, *newest):
         field, value = FIELDS[row.kind], str(row.reference_id)
+        stood = (row.kind, row.reference_id) in stands
         rows.append(
             {
                 "field": field,
@@ -69,7 +75,7 @@ def shown_by(execution, posted):
                 "title": row.label,
                 "words": described(row),
                 "kind": EvidenceKind(row.kind).label,
-                "chosen": posted is None or value in posted.getlist(field),
+                "chosen": stood if posted is None else value in posted.getlist(field),
             }
         )
     return rows

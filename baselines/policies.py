@@ -34,9 +34,10 @@ def check_can_review(user, baseline):
 def check_as_seen(baseline, seen):
     """Nobody decides on words they have not read; `seen` of None was not looked at on a page."""
     if seen is not None and seen != baseline.event_count:
+        again = baseline.status == BaselineStatus.REJECTED
+        happened = "submitted again and rejected again" if again else "changed and submitted again"
         raise TransitionDenied(
-            "This baseline was changed and submitted again since you opened it. It is shown as it is now; read it, "
-            "then decide.",
+            f"This baseline was {happened} since you opened it. It is shown as it is now; read it, then decide.",
             code="stale",
         )
 

@@ -1,12 +1,12 @@
 """Reads of baselines shared by pages and API."""
 
-from django.db.models import Exists, OuterRef, Prefetch
+from django.db.models import Exists, F, OuterRef, Prefetch
 from django.utils import timezone
 
 from accounts.models import Absence
 from accounts.scoping import visible_or_404
 from baselines.enums import BaselineStatus
-from baselines.models import Baseline, BaselineEvent, BaselineLabel, BaselineReviewer
+from baselines.models import Baseline, BaselineEvent, BaselineEvidence, BaselineLabel, BaselineReviewer
 
 
 def for_list(queryset):
@@ -19,7 +19,12 @@ def for_list(queryset):
 def with_details(queryset):
     """Everything a baseline's JSON and page show; a constant number of queries."""
     events = BaselineEvent.objects.select_related("actor").order_by("sequence")
-    return for_list(queryset).select_related("rollback_of").prefetch_related("evidence", Prefetch("events", events))
+    evidence = BaselineEvidence.objects.filter(round=F("baseline__evidence_round"))
+    return (
+        for_list(queryset)
+        .select_related("rollback_of")
+        .prefetch_related(Prefetch("evidence_rows", evidence), Prefetch("events", events))
+    )
 
 
 def baseline_or_404(user, pk):

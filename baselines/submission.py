@@ -10,6 +10,7 @@ from accounts.scoping import visible_or_404
 from baselines import policies, transitions
 from baselines.enums import BaselineStatus
 from baselines.forms import SubmissionForm, lines_of
+from baselines.input import seen_in
 from baselines.models import Baseline
 from baselines.picking import reviewer_picker, shown_by
 from baselines.queries import baseline_or_404, current_seen
@@ -24,17 +25,10 @@ def baseline_new(request, execution_id):
     """Every button of the page sends the one form; only `submit` writes."""
     runs = Execution.objects.select_related("protocol__team", "run_by")
     execution = visible_or_404(runs, request.user, execution_id)
-    shown = shown_by(execution, request.POST if request.method == "POST" else None)
+    posted = request.POST if request.method == "POST" else None
 
     def submit(given):
-        return transitions.submit_baseline(
-            execution.pk,
-            by=request.user,
-            reviewer_ids=request.POST.getlist("reviewer"),
-            export_ids=request.POST.getlist("export"),
-            qc_event_ids=request.POST.getlist("qc"),
-            **given,
-        )
+        return transitions.submit_baseline(execution.pk, by=request.user, **_picked(request), **given)
 
     return _page(
         request,
@@ -45,7 +39,7 @@ def baseline_new(request, execution_id):
         named=[],
         context={
             "heading": "New baseline",
-            "shown": shown,
+            "shown": shown_by(execution, posted),
             "why_not": policies.why_not_submit(request.user, execution),
             "submit_words": "Submit for review",
             "back": reverse("execution_baselines", args=[execution.pk]),
@@ -56,13 +50,14 @@ def baseline_new(request, execution_id):
 @login_required
 @require_http_methods(["GET", "HEAD", "POST"])
 def baseline_resubmit(request, pk):
-    """The same page filled from the rejected baseline; what it shows of the run stays as it was."""
+    """The same page filled from the rejected baseline; what was attached is ticked."""
     found = baseline_or_404(request.user, pk)
     labels = lines_of(found.labels.all())
+    posted = request.POST if request.method == "POST" else None
 
     def resubmit(given):
         return transitions.resubmit_baseline(
-            found.pk, by=request.user, reviewer_ids=request.POST.getlist("reviewer"), **given
+            found.pk, by=request.user, seen=seen_in(request.POST.get("seen", "")), **_picked(request), **given
         )
 
     return _page(
@@ -74,12 +69,20 @@ def baseline_resubmit(request, pk):
         named=list(found.reviewers.all()),
         context={
             "heading": "Submit again",
+            "shown": shown_by(found.execution, posted, standing=found.evidence),
+            "seen": found.event_count,
             "rejected": found if found.status == BaselineStatus.REJECTED else None,
             "why_not": policies.why_not_resubmit(request.user, found),
             "submit_words": "Submit again",
             "back": reverse("baseline", args=[found.pk]),
         },
     )
+
+
+def _picked(request):
+    """The people and the evidence that are ticked."""
+    fields = {"reviewer_ids": "reviewer", "export_ids": "export", "qc_event_ids": "qc"}
+    return {name: request.POST.getlist(field) for name, field in fields.items()}
 
 
 def _page(request, execution, verb, *, initial, submitter, named, context):

@@ -6,8 +6,9 @@ from django.db.models import Max
 
 from accounts.models import User
 from baselines import input as incoming
+from baselines.content import changes, content_of, evidence_as_json, labels_as_json, people_as_json
 from baselines.enums import BaselineEventType, BaselineStatus, Decision
-from baselines.evidence import chosen
+from baselines.evidence import chosen, chosen_again, references
 from baselines.history import locked_protocol
 from baselines.models import Baseline, BaselineEvidence, BaselineLabel, BaselineReviewer
 from baselines.notices import tell_published, tell_reviewers, tell_rolled_back, tell_submitter
@@ -24,7 +25,6 @@ from experiments.input import identifiers
 from experiments.models import Execution
 from experiments.timeline import locked_timeline
 from experiments.transitions import admit
-from ledger.canonical import sha256_text
 from ledger.errors import Invalid
 
 PEOPLE = ("submitted_by", "reviewed_by", "published_by", "rolled_back_by")
@@ -58,7 +58,7 @@ def submit_baseline(
         baseline = _new_baseline(history, execution, by=actor, **given)
         _name_reviewers(timeline, baseline, people)
         _write_labels(baseline, pairs)
-        _attach(baseline, evidence)
+        _attach(baseline, evidence.rows)
         _record_submission(history, baseline, by=actor, labels=pairs, reviewers=people, evidence=evidence)
         _save(history, baseline)
         tell_reviewers(baseline, by=actor)
@@ -90,9 +90,9 @@ def _record_submission(history, baseline, *, by, labels, reviewers, evidence):
         protocol_version=baseline.execution.protocol_version,
         name=baseline.name,
         description=baseline.description,
-        labels=_labels_as_json(labels),
-        reviewers=_people_as_json(reviewers),
-        evidence=[_evidence_as_json(row) for row in evidence.rows],
+        labels=labels_as_json(labels),
+        reviewers=people_as_json(reviewers),
+        evidence=evidence_as_json(evidence.rows),
         evidence_left_out=evidence.left_out,
     )
 
@@ -177,22 +177,34 @@ def roll_back_baseline(baseline_id, *, by, reason, target_id=None):
     return baseline
 
 
-def resubmit_baseline(baseline_id, *, by, name=None, description=None, labels=None, reviewer_ids=None):
+def resubmit_baseline(
+    baseline_id,
+    *,
+    by,
+    name=None,
+    description=None,
+    labels=None,
+    reviewer_ids=None,
+    export_ids=None,
+    qc_event_ids=None,
+    seen=None,
+):
     """Submit a rejected baseline again; None keeps what stands. Its events keep what it was before."""
-    given = {}
-    if name is not None:
-        given["name"] = incoming.name(name)
+    given = {} if name is None else {"name": incoming.name(name)}
     if description is not None:
         given["description"] = incoming.description(description)
     pairs = None if labels is None else incoming.labels(labels)
+    seen = incoming.seen(seen)
     execution_id = Baseline.objects.values_list("execution_id", flat=True).get(pk=baseline_id)
     with _locked_run(execution_id, by) as (timeline, history, actor):
         baseline = _fresh(baseline_id, history)
         check_can_resubmit(actor, baseline)
-        before = _content(baseline)
+        check_as_seen(baseline, seen)
+        before = content_of(baseline)
         # Who was named before may have left or changed duties since, so they are looked at again.
         wanted = [person.pk for person in baseline.reviewers.all()] if reviewer_ids is None else reviewer_ids
         people = incoming.reviewers(wanted, submitter=actor, execution=timeline.execution)
+        _choose_again(timeline.execution, baseline, export_ids=export_ids, qc_event_ids=qc_event_ids)
         for field, value in given.items():
             setattr(baseline, field, value)
         _name_reviewers(timeline, baseline, people)
@@ -200,11 +212,9 @@ def resubmit_baseline(baseline_id, *, by, name=None, description=None, labels=No
             _write_labels(baseline, pairs)
         baseline.status = BaselineStatus.SUBMITTED
         baseline.submitted_at = history.now
-        baseline.reviewed_by = baseline.reviewed_at = None
-        baseline.review_notes = ""
-        after = _content(baseline)
-        changes = {key: {"before": before[key], "after": after[key]} for key in after if before[key] != after[key]}
-        history.record(baseline, BaselineEventType.RESUBMITTED, by=actor, changes=changes)
+        baseline.reviewed_by, baseline.reviewed_at, baseline.review_notes = None, None, ""
+        changed = changes(before, content_of(baseline))
+        history.record(baseline, BaselineEventType.RESUBMITTED, by=actor, changes=changed)
         _save(history, baseline)
         tell_reviewers(baseline, by=actor, again=True)
     return baseline
@@ -266,10 +276,19 @@ def _write_labels(baseline, pairs):
     BaselineLabel.objects.bulk_create(BaselineLabel(baseline=baseline, key=key, value=value) for key, value in pairs)
 
 
-def _attach(baseline, evidence):
-    for row in evidence.rows:
-        row.baseline = baseline
-    BaselineEvidence.objects.bulk_create(evidence.rows)
+def _attach(baseline, rows):
+    for row in rows:
+        row.baseline, row.round = baseline, baseline.evidence_round
+    BaselineEvidence.objects.bulk_create(rows)
+
+
+def _choose_again(execution, baseline, **ids):
+    """Another choice of what the run showed is a round of its own; rows of earlier ones stay."""
+    standing = baseline.evidence
+    rows = chosen_again(execution, standing, **ids).rows
+    if references(rows) != references(standing):
+        baseline.evidence_round += 1
+        _attach(baseline, rows)
 
 
 def _one_identifier(target_id):
@@ -277,32 +296,3 @@ def _one_identifier(target_id):
         return identifiers([target_id], "target_version_id")
     except Invalid as error:
         raise Invalid.field("target_version_id", error.sentence, "unknown_target") from None
-
-
-def _content(baseline):
-    """What a resubmission may change, as events keep it."""
-    rows = BaselineLabel.objects.filter(baseline=baseline).order_by("id")
-    reviewers = BaselineReviewer.objects.filter(baseline=baseline).select_related("user").order_by("id")
-    return {
-        "name": baseline.name,
-        "description": baseline.description,
-        "labels": _labels_as_json(rows.values_list("key", "value")),
-        "reviewers": _people_as_json(row.user for row in reviewers),
-    }
-
-
-def _labels_as_json(pairs):
-    return [{"key": key, "value": value} for key, value in pairs]
-
-
-def _people_as_json(people):
-    return [{"id": str(person.pk), "name": person.printed_name} for person in people]
-
-
-def _evidence_as_json(row):
-    return {
-        "kind": str(row.kind),
-        "id": str(row.reference_id),
-        "label": row.label,
-        "snapshot_digest": sha256_text(row.snapshot_text),
-    }

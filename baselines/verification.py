@@ -26,7 +26,9 @@ def verify_baselines():
 
 def verify_protocol(protocol_id):
     """Numbers without gaps, the right one current, and every row as its history left it."""
-    rows = Baseline.objects.filter(protocol=protocol_id).prefetch_related("events", "evidence").order_by("created_at")
+    rows = (
+        Baseline.objects.filter(protocol=protocol_id).prefetch_related("events", "evidence_rows").order_by("created_at")
+    )
     versions = {row.version_number: row for row in rows if row.version_number}
     if sorted(versions) != list(range(1, len(versions) + 1)):
         yield f"Protocol {protocol_id}: its baselines are numbered {', '.join(map(str, sorted(versions)))}"
@@ -55,9 +57,28 @@ def _row_faults(row):
     told = defaultdict(dict, {event.event_type: event.details for event in events})
     if told[BaselineEventType.PUBLISHED].get("version_number") != row.version_number:
         yield f"Baseline {row.pk}: has another version number than its history"
-    sealed = {piece["id"]: piece["snapshot_digest"] for piece in told[BaselineEventType.SUBMITTED]["evidence"]}
-    if {str(piece.reference_id): sha256_text(piece.snapshot_text) for piece in row.evidence.all()} != sealed:
+    sealed = _sealed(events)
+    if row.evidence_round != len(sealed) or _kept(row) != sealed:
         yield f"Baseline {row.pk}: its evidence is not what was submitted"
+
+
+def _sealed(events):
+    """The evidence of every choice in turn, as the history names it; the last one stands."""
+    choices = []
+    for event in events:
+        if event.event_type == BaselineEventType.SUBMITTED:
+            choices.append(event.details["evidence"])
+        elif event.event_type == BaselineEventType.RESUBMITTED and "evidence" in event.details["changes"]:
+            choices.append(event.details["changes"]["evidence"]["after"])
+    return [{piece["id"]: piece["snapshot_digest"] for piece in choice} for choice in choices]
+
+
+def _kept(row):
+    """The same from the rows; a row of no choice makes one more."""
+    rounds = defaultdict(dict)
+    for piece in row.evidence_rows.all():
+        rounds[piece.round][str(piece.reference_id)] = sha256_text(piece.snapshot_text)
+    return [rounds[number] for number in range(1, max([row.evidence_round, *rounds]) + 1)]
 
 
 def _named(ids):

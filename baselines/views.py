@@ -9,7 +9,7 @@ from accounts.models import Team
 from accounts.scoping import visible_or_404
 from baselines import policies
 from baselines.catalogue import current_first, search_baselines
-from baselines.comparing import comparison
+from baselines.comparing import changed_since, comparison
 from baselines.enums import BaselineStatus, EvidenceKind
 from baselines.forms import CatalogueFilter, PublishForm, ReviewForm, RollBackForm
 from baselines.models import Baseline
@@ -108,8 +108,9 @@ def _tab_context(request, found, tab, others, current):
         page = page_of(events_of(found), request, order="sequence")
         for event in page.items:
             event.words = told(event.event_type, event.details)
+            event.changed = changed_since(event)
         return {"page": page}
-    evidence = found.evidence.all()
+    evidence = found.evidence
     return {
         "exports": [row for row in evidence if row.kind == EvidenceKind.NARRATIVE_EXPORT],
         "metrics": [metric(row) for row in evidence if row.kind == EvidenceKind.QC_METRIC],
@@ -126,9 +127,16 @@ def _actions(user, found):
         "action": action,
         "why_not": why_not,
         "review_form": ReviewForm(),
+        "again": _last_change(found) if action == "review" else None,
         "publish_form": PublishForm(),
         "roll_back_form": RollBackForm(targets=targets),
     }
+
+
+def _last_change(found):
+    """What its submitter changed after the last rejection: a reviewer reads that first."""
+    events = list(found.events.all())
+    return changed_since(events[-1]) if events else None
 
 
 def life_of(found):

@@ -3,6 +3,7 @@
 from baselines.enums import BaselineEventType as Kind
 
 NONE = "–"
+_CHANGEABLE = ("name", "description", "labels", "reviewers", "evidence")
 
 
 def told(event_type, details):
@@ -17,7 +18,7 @@ def _submitted(details):
 
 
 def _resubmitted(details):
-    changed = [name for name in ("name", "description", "labels", "reviewers") if name in details["changes"]]
+    changed = [name for name in _CHANGEABLE if name in details["changes"]]
     return f"Submitted again, with changes of {listed(changed)}" if changed else "Submitted again, unchanged"
 
 

@@ -107,7 +107,21 @@ class RollbackInput(serializers.Serializer):
 
 
 class ResubmissionInput(serializers.Serializer):
+    """What is left out, or null, stays as it is."""
+
     name = serializers.CharField(required=False)
-    description = serializers.CharField(required=False)
+    description = serializers.CharField(required=False, help_text="Markdown.")
     reviewer_ids = serializers.ListField(child=serializers.UUIDField(), required=False)
     labels = LabelInput(many=True, required=False)
+    export_ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="The run's exports that are attached from now on."
+    )
+    qc_event_ids = serializers.ListField(
+        child=serializers.UUIDField(), required=False, help_text="The run's `qc.*` events, the same."
+    )
+    seen = serializers.IntegerField(
+        required=False,
+        allow_null=True,
+        min_value=1,
+        help_text="The `sequence` of the newest event that was read; 409 `stale` when the baseline changed since.",
+    )

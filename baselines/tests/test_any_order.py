@@ -22,6 +22,8 @@ class Standards(RuleBasedStateMachine):
         self.undone.__enter__()
         self.lab = Lab()
         self.runs = [self.lab.run, self.lab.make_run("Other", self.lab.make_protocol("ELISA"))]
+        for run in self.runs:
+            self.lab.add_qc(run, count=2)
         self.rows = []
 
     def teardown(self):
@@ -66,10 +68,15 @@ class Standards(RuleBasedStateMachine):
         target = None if to is None else self.row(to)
         self.attempt(roll_back_baseline, self.row(which), who=who, reason="So", target_id=target)
 
-    @rule(who=WHO, which=WHICH, reviewer=st.none() | WHO)
-    def resubmit(self, who, which, reviewer):
+    @rule(who=WHO, which=WHICH, reviewer=st.none() | WHO, shown=st.none() | st.integers(0, 2))
+    def resubmit(self, who, which, reviewer, shown):
         reviewers = None if reviewer is None else [getattr(self.lab, reviewer).pk]
-        self.attempt(resubmit_baseline, self.row(which), who=who, reviewer_ids=reviewers)
+        run = Baseline.objects.get(pk=self.row(which)).execution
+        metrics = (
+            None if shown is None else [event.pk for event in run.events.filter(event_type="qc.plate_read")[:shown]]
+        )
+        given = {"reviewer_ids": reviewers, "qc_event_ids": metrics}
+        self.attempt(resubmit_baseline, self.row(which), who=who, **given)
 
     @rule(who=WHO, active=st.booleans())
     def come_and_go(self, who, active):

@@ -14,7 +14,7 @@ def test_all_exports_and_qc_events_are_attached_unless_some_are_named(lab):
     lab.add_export()
     metric, *_ = lab.add_qc()
     baseline = lab.submitted()
-    export, quality = baseline.evidence.all()
+    export, quality = baseline.evidence
     assert (export.kind, str(export.reference_id)) == ("narrative_export", EXPORT_ID)
     assert export.label == "Narrative export, version 1"
     assert export.snapshot["content_digest"].startswith("9c1f")
@@ -33,8 +33,8 @@ def test_named_ones_only_and_none_at_all(lab):
     lab.add_export()
     _, second = lab.add_qc(count=2)
     baseline = lab.submitted(export_ids=[], qc_event_ids=[str(second.pk)])
-    assert [row.reference_id for row in baseline.evidence.all()] == [second.pk]
-    assert not lab.submitted(export_ids=[], qc_event_ids=[]).evidence.exists()
+    assert [row.reference_id for row in baseline.evidence] == [second.pk]
+    assert not lab.submitted(export_ids=[], qc_event_ids=[]).evidence
 
 
 def test_what_another_run_showed_is_refused(lab):
@@ -57,8 +57,8 @@ def test_past_the_most_the_newest_are_attached_and_the_rest_is_counted(lab, monk
         lab.add_export(str(uuid.UUID(int=version)), version)
     lab.add_qc(count=4)
     baseline = lab.submitted()
-    assert [row.reference_id.int for row in baseline.evidence.filter(kind="narrative_export")] == [2, 3]
-    sequences = [row.snapshot["sequence"] for row in baseline.evidence.filter(kind="qc_metric")]
+    assert [row.reference_id.int for row in baseline.evidence_rows.filter(kind="narrative_export")] == [2, 3]
+    sequences = [row.snapshot["sequence"] for row in baseline.evidence_rows.filter(kind="qc_metric")]
     assert sequences == [7, 8]
     assert last_event(baseline).details["evidence_left_out"] == 3
     with pytest.raises(Invalid, match="At most 2"):

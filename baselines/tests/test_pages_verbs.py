@@ -43,7 +43,7 @@ def test_a_run_is_submitted_with_labels_reviewers_and_only_what_is_ticked(lab):
     assert answer["Location"] == reverse("baseline", args=[found.pk])
     assert [(label.key, label.value) for label in found.labels.all()] == [("assay", "N1"), ("dye", "")]
     assert set(found.reviewers.all()) == {lab.rita, lab.mate}
-    assert [str(row.reference_id) for row in found.evidence.all()] == [str(event.pk)]
+    assert [str(row.reference_id) for row in found.evidence] == [str(event.pk)]
     assert found.description == "Use tips"
 
 

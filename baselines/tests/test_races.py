@@ -5,7 +5,7 @@ import pytest
 from accounts.models import User
 from baselines.models import Baseline
 from baselines.tests.lab import Lab, assert_sound, kinds
-from baselines.transitions import publish_baseline, review_baseline, roll_back_baseline
+from baselines.transitions import publish_baseline, resubmit_baseline, review_baseline, roll_back_baseline
 from tests.at_once import at_once
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -27,6 +27,23 @@ def test_six_published_at_once_are_versions_1_to_6_and_one_is_current(lab):
     assert all(kinds(row) == ["submitted", "review.approve", "published"] for row in rows)
     superseded = [row.events.get(event_type="published").details["superseded_version"] for row in rows]
     assert superseded == [None, 1, 2, 3, 4, 5]
+    assert_sound(lab.protocol)
+
+
+def test_of_two_who_submit_again_one_is_heard_and_no_review_of_old_words_counts(lab):
+    lab.add_qc(count=2)
+    baseline = lab.rejected()
+    one, other = ([str(row.reference_id)] for row in baseline.evidence)
+    answers = at_once(
+        lambda: resubmit_baseline(baseline.pk, by=lab.sam, qc_event_ids=one),
+        lambda: resubmit_baseline(baseline.pk, by=lab.sam, qc_event_ids=other),
+        lambda: review_baseline(baseline.pk, by=lab.rita, decision="approve", seen=baseline.event_count),
+    )
+    assert sorted(status for status, _ in answers[:2]) == [200, 409]
+    assert answers[2][0] == 409
+    fresh = Baseline.objects.get(pk=baseline.pk)
+    assert (fresh.status, fresh.evidence_round, len(fresh.evidence)) == ("submitted", 2, 1)
+    assert kinds(fresh) == ["submitted", "review.reject", "resubmitted"]
     assert_sound(lab.protocol)
 
 
