@@ -1,16 +1,12 @@
 """The base of admins that change rows through the verbs in `transitions`."""
 
-from django.contrib import admin
-
+from ledger.admin import PortalAdmin
 from ledger.errors import Refusal
 from portal.problems import show_refusal
 
 
-class VerbAdmin(admin.ModelAdmin):
+class VerbAdmin(PortalAdmin):
     """Shows a refusal of the verb on the form, beside what was typed; nothing of ours is deleted here."""
-
-    list_per_page = 50
-    show_full_result_count = False
 
     def changeform_view(self, request, object_id=None, form_url="", extra_context=None):
         given = request, object_id, form_url, extra_context
