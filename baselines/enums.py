@@ -50,7 +50,9 @@ EVENT_DETAILS = {
     BaselineEventType.RESUBMITTED: {"changes"},
     BaselineEventType.APPROVED: {"notes"},
     BaselineEventType.REJECTED: {"notes"},
-    BaselineEventType.PUBLISHED: {"notes", "version_number", "superseded_id", "superseded_version"},
+    BaselineEventType.PUBLISHED: {
+        "notes", "version_number", "superseded_id", "superseded_version", "published_by_submitter",
+    },
     BaselineEventType.ROLLED_BACK: {"notes", "version_number", "was_current", "restored_id", "restored_version"},
     BaselineEventType.RESTORED: {"notes", "version_number", "rolled_back_id", "rolled_back_version"},
 }  # fmt: skip

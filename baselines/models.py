@@ -121,6 +121,11 @@ class Baseline(models.Model):
         return self.protocol.team_id
 
     @property
+    def published_by_submitter(self):
+        """Whether its submitter, an administrator, published it after somebody else approved it (ADR 0018)."""
+        return self.published_by_id is not None and self.published_by_id == self.submitted_by_id
+
+    @property
     def evidence(self):
         """What the run showed, as it was chosen last; earlier choices stay among `evidence_rows`."""
         return [row for row in self.evidence_rows.all() if row.round == self.evidence_round]

@@ -45,13 +45,15 @@ def tell_submitter(baseline, *, by, approved):
 
 
 def tell_published(baseline, *, by):
+    own = f" {by.printed_name} had submitted it." if baseline.published_by_submitter else ""
+    approved = f" {baseline.reviewed_by.printed_name} approved it.{own}"
     _tell(
         _concerned(baseline),
         baseline,
         by,
         kind="baseline_published",
         title=f"New standard: {baseline.name}, version {baseline.version_number}",
-        body=f"{by.printed_name} published version {baseline.version_number} of {baseline.protocol.name}.",
+        body=f"{by.printed_name} published version {baseline.version_number} of {baseline.protocol.name}.{approved}",
     )
     _announce("baseline_published", baseline)
 

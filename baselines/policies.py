@@ -43,7 +43,10 @@ def check_as_seen(baseline, seen):
 
 
 def check_can_publish(user, baseline):
-    """A reviewer named on it or an administrator, once it is approved."""
+    """A reviewer named on it or an administrator, once it is approved.
+
+    An administrator's own too: somebody else approved every word of it, and the history says so (ADR 0018).
+    """
     check_move(baseline, BaselineStatus.PUBLISHED)
     check_active(user)
     _check_reviewer_or_administrator(user, baseline, "publish")

@@ -141,6 +141,7 @@ def publish_baseline(baseline_id, *, by, notes=""):
             version_number=baseline.version_number,
             superseded_id=str(former.pk) if former else None,
             superseded_version=former.version_number if former else None,
+            published_by_submitter=baseline.published_by_submitter,
         )
         _save(history, baseline)
         tell_published(baseline, by=actor)

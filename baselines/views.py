@@ -144,7 +144,8 @@ def life_of(found):
     restored = found.rollback_of
     back = f"Rolled back to version {restored.version_number}" if restored else "Rolled back"
     reviewed = ("Rejected", BAD) if found.status == BaselineStatus.REJECTED else ("Approved", GOOD)
-    published = (f"Published as version {found.version_number}", GOOD)
+    own = " by its submitter" if found.published_by_submitter else ""
+    published = (f"Published as version {found.version_number}{own}", GOOD)
     steps = [
         (reviewed, found.reviewed_by, found.reviewed_at, found.review_notes),
         (published, found.published_by, found.published_at, found.publish_notes),

@@ -24,7 +24,8 @@ def _resubmitted(details):
 
 def _published(details):
     version, before = details["version_number"], details["superseded_version"]
-    return f"Published as version {version}" + (f", in place of version {before}" if before else "")
+    own = " by who submitted it" if details.get("published_by_submitter") else ""
+    return f"Published as version {version}{own}" + (f", in place of version {before}" if before else "")
 
 
 def _rolled_back(details):

@@ -191,6 +191,14 @@ def test_a_version_is_published_and_rolled_back_to_the_one_before(lab):
     assert "Drift of the lamp" in page(lab.mate, "baseline", second.pk)
 
 
+def test_who_publishes_what_they_submitted_is_told_that_the_history_says_so(lab):
+    found = lab.approved(by=lab.ada)
+    assert "its history and the notices say that its submitter did" in page(lab.ada, "baseline", found.pk)
+    assert "You submitted this baseline" not in page(lab.rita, "baseline", found.pk)
+    post(lab.ada, "baseline_publish", found.pk)
+    assert "Published as version 1 by its submitter" in page(lab.rita, "baseline", found.pk)
+
+
 # --- Submitting again -----------------------------------------------------------------------------------------------
 
 

@@ -16,6 +16,7 @@ from baselines.transitions import (
     roll_back_baseline,
     submit_baseline,
 )
+from baselines.words import told as told_in_words
 from experiments.models import Execution, ExecutionEvent
 from ledger.errors import Invalid, NotAllowed, TransitionDenied
 
@@ -199,6 +200,7 @@ def test_publishing_makes_the_next_version_current_and_the_former_stays_publishe
         "version_number": 2,
         "superseded_id": str(first.pk),
         "superseded_version": 1,
+        "published_by_submitter": False,
     }
     assert current_baseline(lab.protocol.pk) == second
     assert previous_version(second) == first
@@ -220,6 +222,18 @@ def test_only_what_is_approved_is_published_and_only_once(lab):
 def test_others_do_not_publish(lab, who):
     baseline = lab.approved()
     refused(lambda: publish_baseline(baseline.pk, by=getattr(lab, who)), NotAllowed, "not_a_reviewer")
+
+
+def test_an_administrator_publishes_their_own_only_after_somebody_else_approved_and_it_says_so(lab):
+    waiting = lab.submitted(by=lab.ada, name="Mine")
+    refused(lambda: publish_baseline(waiting.pk, by=lab.ada), TransitionDenied, "not_approved")
+    review_baseline(waiting.pk, by=lab.rita, decision="approve")
+    published = publish_baseline(waiting.pk, by=lab.ada)
+    event = last_event(published)
+    assert event.details["published_by_submitter"] is True
+    assert told_in_words(event.event_type, event.details) == "Published as version 1 by who submitted it"
+    body = Notification.objects.filter(kind="baseline_published").first().body
+    assert body.endswith("Rita Reviewer approved it. Ada Admin had submitted it.")
 
 
 # --- Roll back ------------------------------------------------------------------------------------------------------
