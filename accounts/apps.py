@@ -14,4 +14,7 @@ class AccountsConfig(AppConfig):
             NavItem("Notifications", "notifications", "bell", "top", order=10, count=unread_count, count_words="unread")
         )
         register(NavItem("Your account", "account", "person", "account", order=10))
+        register(
+            NavItem("Webhooks", "webhooks", "arrow-right", "Operate", order=30, visible=lambda user: user.is_admin)
+        )
         register(NavItem("People", "user_search", "person", order=90))

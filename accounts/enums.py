@@ -54,6 +54,7 @@ class AccountAction(models.TextChoices):
     NOTIFICATIONS_CHOSEN = "notifications.chosen", "Notification choices changed"
     WEBHOOK_CREATED = "webhook.created", "Webhook registered"
     WEBHOOK_CHANGED = "webhook.changed", "Webhook changed"
+    WEBHOOK_REMOVED = "webhook.removed", "Webhook removed"
     SIGNING_KEY_ROTATED = "signing_key.rotated", "Signing key of the deployment changed"
 
 
@@ -79,5 +80,6 @@ PAYLOAD_KEYS = {
     AccountAction.NOTIFICATIONS_CHOSEN: {"changes"},
     AccountAction.WEBHOOK_CREATED: {"webhook_id", "name", "url", "kinds", "team_id"},
     AccountAction.WEBHOOK_CHANGED: {"webhook_id", "changes"},
+    AccountAction.WEBHOOK_REMOVED: {"webhook_id", "name", "url", "kinds", "team_id"},
     AccountAction.SIGNING_KEY_ROTATED: {"before", "after", "reason"},
 }

@@ -34,7 +34,7 @@ LEASE = timedelta(minutes=2)
 BACK_OFF = tuple(timedelta(minutes=minutes) for minutes in (1, 5, 30, 120, 480, 1440))
 ATTEMPTS = len(BACK_OFF) + 1
 KEPT_WAITING = timedelta(days=3)
-SWITCHED_OFF = "The webhook was switched off."
+SWITCHED_OFF = "The webhook was paused."
 
 
 # --- Endpoints ------------------------------------------------------------------------------------------------------
@@ -132,13 +132,31 @@ def renew_webhook_secret(webhook_id, *, by):
     return endpoint, secret
 
 
+def remove_webhook(webhook_id, *, by):
+    """Forget a webhook that is switched off, and its deliveries; the audit trail keeps what it was.
+
+    Raises WebhookEndpoint.DoesNotExist, NotAllowed, TransitionDenied `webhook_active`.
+    """
+    check_is_administrator(by)
+    with transaction.atomic():
+        still_administrator(by)
+        endpoint = _locked(webhook_id)
+        # Two acts: a signature that found it active a moment ago may be enqueuing a message for it.
+        if endpoint.is_active:
+            raise TransitionDenied(f"{endpoint.name} is active. Pause it first, then remove it.", code="webhook_active")
+        facts = _facts(endpoint, "name url kinds team_id")
+        endpoint.deliveries.all().delete()
+        endpoint.delete()
+        record_account_event(AccountAction.WEBHOOK_REMOVED, by=by, webhook_id=str(webhook_id), **facts)
+
+
 def send_test(webhook_id, *, by):
     """Enqueue a message of the kind `test`. Raises TransitionDenied for an endpoint that is switched off."""
     check_is_administrator(by)
     with transaction.atomic():
         endpoint = _locked(webhook_id)
         if not endpoint.is_active:
-            raise TransitionDenied(f"{endpoint.name} is switched off. Switch it on first.", code="webhook_inactive")
+            raise TransitionDenied(f"{endpoint.name} is paused. Resume it first.", code="webhook_inactive")
         (delivery,) = enqueue_deliveries([endpoint], TEST, {"sent_by": by.printed_name}, team_id=endpoint.team_id)
     return delivery
 
@@ -189,6 +207,38 @@ def enqueue_deliveries(endpoints, kind, data, *, team_id):
     return rows
 
 
+def retry_delivery(delivery_id, *, by):
+    """One more attempt, now, of a message that was given up or waits long for its next; answers the message.
+
+    Raises WebhookDelivery.DoesNotExist, NotAllowed, TransitionDenied `webhook_inactive`, `not_retryable`.
+    """
+    check_is_administrator(by)
+    now = timezone.now()
+    with transaction.atomic():
+        row = WebhookDelivery.objects.select_related("endpoint").get(pk=delivery_id)
+        if not row.endpoint.is_active:
+            raise TransitionDenied(f"{row.endpoint.name} is paused. Resume it first.", code="webhook_inactive")
+        attempts = min(row.attempts, ATTEMPTS - 1)
+        again = {"next_attempt_at": now, "gave_up_at": None, "attempts": attempts, "error": ""}
+        if why_not_retry(row, now=now) or not _held(row).filter(gave_up_at=row.gave_up_at).update(**again):
+            raise TransitionDenied(
+                why_not_retry(row, now=now) or "A worker has just taken this message up.", code="not_retryable"
+            )
+        async_task(DELIVER, str(row.pk))
+    row.refresh_from_db()
+    return row
+
+
+def why_not_retry(delivery, *, now):
+    """The sentence, or None where the message may be sent again."""
+    if delivery.delivered_at:
+        return "This message was delivered."
+    # A claim never reaches further than its lease: whatever waits longer is in nobody's hands.
+    if delivery.gave_up_at is None and delivery.next_attempt_at <= now + LEASE:
+        return "This message is about to be tried."
+    return None
+
+
 def claim_delivery(delivery_id, *, now):
     """The message, ours until its `next_attempt_at`, with the attempt counted; None when it is not to be sent."""
     row = WebhookDelivery.objects.select_related("endpoint").filter(pk=delivery_id, next_attempt_at__lte=now).first()
@@ -226,26 +276,38 @@ def note_not_delivered(delivery, *, now, status, error):
 
 
 def give_up_stale(*, now):
-    """Messages older than KEPT_WAITING, so that the backlog of an endpoint that never answers comes to an end."""
-    stale = WebhookDelivery.objects.filter(next_attempt_at__lte=now, created_at__lt=now - KEPT_WAITING).order_by()
+    """Messages older than KEPT_WAITING, so that the backlog of an endpoint that never answers comes to an end.
+
+    One whose last attempt is left gets it: somebody may have asked for it by hand.
+    """
+    waiting = WebhookDelivery.objects.filter(next_attempt_at__lte=now, attempts__lt=ATTEMPTS - 1).order_by()
+    stale = waiting.filter(created_at__lt=now - KEPT_WAITING)
     for endpoint_id in stale.values_list("endpoint_id", flat=True).distinct():
         _give_up(endpoint_id, stale.filter(endpoint=endpoint_id), now=now, error="It waited for three days.")
 
 
 def _give_up(endpoint_id, rows, *, now, error, **answer):
     with transaction.atomic():
-        endpoint = _locked(endpoint_id)
+        endpoint = WebhookEndpoint.objects.select_for_update(no_key=True).filter(pk=endpoint_id).first()
+        if endpoint is None:
+            return  # removed while its message was under way
         told_before = _given_up_since_last_success(endpoint)
         given_up = rows.update(gave_up_at=now, next_attempt_at=None, error=one_line(error, ERROR_LENGTH), **answer)
         if given_up and endpoint.is_active and not told_before:
-            notify(
-                operators(now=now),
-                kind="webhook_gave_up",
-                title=f"The webhook {endpoint.name} cannot be delivered",
-                body=f"A message is given up. {error} The webhook stays active: newer messages are tried. "
-                "Administrators see its deliveries and can correct or switch it off.",
-                url=reverse("admin:accounts_webhookdelivery_changelist"),
-            )
+            _tell_operators(endpoint, error, now=now)
+
+
+def _tell_operators(endpoint, error, *, now):
+    people = operators(now=now)
+    for looks, url in ((True, reverse("webhook", args=[endpoint.pk])), (False, "")):
+        notify(
+            [person for person in people if person.is_admin is looks],
+            kind="webhook_gave_up",
+            title=f"The webhook {endpoint.name} cannot be delivered",
+            body=f"A message is given up. {error} The webhook stays active: newer messages are tried. "
+            "Administrators see its deliveries and can correct or pause it.",
+            url=url,
+        )
 
 
 def _given_up_since_last_success(endpoint):

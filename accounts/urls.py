@@ -1,6 +1,6 @@
 from django.urls import path
 
-from accounts import absence_views, notification_views, second_factor_views, views
+from accounts import absence_views, notification_views, second_factor_views, views, webhook_views
 
 urlpatterns = [
     path("sign-in/", views.sign_in, name="sign_in"),
@@ -23,5 +23,14 @@ urlpatterns = [
     path("account/absences/", absence_views.absences, name="absences"),
     path("account/absences/stand-ins/", absence_views.absence_stand_ins, name="absence_stand_ins"),
     path("account/absences/<uuid:pk>/cancel/", absence_views.absence_cancel, name="absence_cancel"),
+    path("webhooks/", webhook_views.webhooks, name="webhooks"),
+    path("webhooks/new/", webhook_views.webhook_new, name="webhook_new"),
+    path("webhooks/<uuid:pk>/", webhook_views.webhook, name="webhook"),
+    path("webhooks/<uuid:pk>/change/", webhook_views.webhook_change, name="webhook_change"),
+    path("webhooks/<uuid:pk>/secret/", webhook_views.webhook_secret, name="webhook_secret"),
+    path("webhooks/<uuid:pk>/pause/", webhook_views.webhook_pause, name="webhook_pause"),
+    path("webhooks/<uuid:pk>/test/", webhook_views.webhook_test, name="webhook_test"),
+    path("webhooks/<uuid:pk>/remove/", webhook_views.webhook_remove, name="webhook_remove"),
+    path("webhooks/<uuid:pk>/deliveries/<uuid:delivery_pk>/retry/", webhook_views.webhook_retry, name="webhook_retry"),
     path("people/", views.user_search, name="user_search"),
 ]

@@ -1,52 +1,21 @@
 """Webhooks in Django's admin: the verbs of `transitions_webhooks`; the secret is shown once, by the answer itself."""
 
-from django import forms
 from django.contrib import admin, messages
-from django.core.exceptions import ValidationError
 from django.template.response import TemplateResponse
 from django.urls import reverse
 from django.utils.cache import add_never_cache_headers
 
 from accounts.admin_verbs import VerbAdmin
-from accounts.models import WebhookEndpoint
 from accounts.transitions_webhooks import (
     change_webhook,
-    checked_url,
     create_webhook,
     renew_webhook_secret,
     send_test,
 )
-from accounts.webhook_kinds import WEBHOOK_KINDS
+from accounts.webhook_forms import WebhookForm
 from accounts.webhooks import state_of
 from ledger.admin import ReadOnlyAdmin
-from ledger.errors import Invalid, Refusal
-
-
-class WebhookForm(forms.ModelForm):
-    kinds = forms.MultipleChoiceField(
-        choices=WEBHOOK_KINDS.items(),
-        required=False,
-        widget=forms.CheckboxSelectMultiple,
-        help_text="None ticked means all of them.",
-    )
-
-    class Meta:
-        model = WebhookEndpoint
-        fields = ["name", "url", "team", "kinds", "is_active"]
-        labels = {"url": "Address"}
-        help_texts = {
-            "url": "Begins with https:// and leads to a public address, or to one that WEBHOOK_ALLOWED_INTERNAL lists.",
-            "team": "Only what happens in this team; empty: in every team.",
-        }
-
-    def clean_url(self):
-        url = self.cleaned_data["url"]
-        if url == self.initial.get("url"):
-            return url
-        try:
-            return checked_url(url)
-        except Invalid as refusal:
-            raise ValidationError(refusal.sentence) from refusal
+from ledger.errors import Refusal
 
 
 class WebhookAdmin(VerbAdmin):

@@ -22,4 +22,9 @@ urlpatterns = [
     path("webhooks/<str:pk>/secret", webhooks.WebhookSecret.as_view(), name="api_webhook_secret"),
     path("webhooks/<str:pk>/test", webhooks.WebhookTest.as_view(), name="api_webhook_test"),
     path("webhooks/<str:pk>/deliveries", webhooks.WebhookDeliveries.as_view(), name="api_webhook_deliveries"),
+    path(
+        "webhooks/<str:pk>/deliveries/<str:delivery_id>/retry",
+        webhooks.WebhookRetry.as_view(),
+        name="api_webhook_retry",
+    ),
 ]

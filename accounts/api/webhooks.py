@@ -13,7 +13,14 @@ from accounts.api.views import checked
 from accounts.models import Team, WebhookDelivery, WebhookEndpoint
 from accounts.policies import check_is_administrator
 from accounts.scoping import uuid_or_404
-from accounts.transitions_webhooks import change_webhook, create_webhook, renew_webhook_secret, send_test
+from accounts.transitions_webhooks import (
+    change_webhook,
+    create_webhook,
+    remove_webhook,
+    renew_webhook_secret,
+    retry_delivery,
+    send_test,
+)
 from accounts.webhook_kinds import WEBHOOK_KINDS
 from accounts.webhooks import state_of
 from portal.paging import CursorPaging
@@ -119,6 +126,12 @@ class OneWebhook(APIView):
         given = with_team(dict(checked(WebhookChange, request, partial=True)))
         return Response(WebhookSerializer(change_webhook(webhook.pk, by=request.user, **given)).data)
 
+    @extend_schema(responses={204: None})
+    def delete(self, request, pk):
+        """Forget a webhook that is switched off, and its deliveries."""
+        remove_webhook(webhook_or_404(request, pk).pk, by=request.user)
+        return Response(status=status.HTTP_204_NO_CONTENT)
+
 
 class WebhookSecret(APIView):
     """A new secret; the one before is no longer used."""
@@ -151,3 +164,14 @@ class WebhookDeliveries(ListAPIView):
         if getattr(self, "swagger_fake_view", False):
             return WebhookDelivery.objects.none()
         return webhook_or_404(self.request, self.kwargs["pk"]).deliveries.all()
+
+
+class WebhookRetry(APIView):
+    """One more attempt, now, of a message that was given up or waits long for its next."""
+
+    @extend_schema(request=None, responses=WebhookDeliverySerializer)
+    def post(self, request, pk, delivery_id):
+        delivery = webhook_or_404(request, pk).deliveries.filter(pk=uuid_or_404(delivery_id)).first()
+        if delivery is None:
+            raise Http404
+        return Response(WebhookDeliverySerializer(retry_delivery(delivery.pk, by=request.user)).data)

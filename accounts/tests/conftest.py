@@ -1,13 +1,17 @@
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
+import time_machine
 from django.utils import timezone
 from rest_framework.test import APIClient
 
 from accounts import transitions
 from accounts.models import Membership, RoleGrant, Team, User
+from accounts.tests.hooks import LOOPBACK, Hook
+from accounts.transitions_webhooks import create_webhook
 
 PASSWORD = "correct horse 42"
+MONDAY = datetime(2026, 5, 11, 9, 30, tzinfo=UTC)
 
 
 def person(email, **fields):
@@ -64,3 +68,26 @@ def bearer(user, scope="write", lifetime=timedelta(hours=1)):
 @pytest.fixture
 def as_(db):
     return bearer
+
+
+@pytest.fixture
+def clock():
+    with time_machine.travel(MONDAY, tick=False) as traveller:
+        yield traveller
+
+
+@pytest.fixture
+def hook():
+    hook = Hook()
+    yield hook
+    hook.close()
+
+
+@pytest.fixture
+def endpoint(admin, hook, settings):
+    """A webhook that leads to `hook`; `plain` is its secret."""
+    settings.WEBHOOK_ALLOWED_INTERNAL = LOOPBACK
+    settings.SITE_URL = "https://biolabs.example"
+    row, row_secret = create_webhook(by=admin, name="ELN", url=f"http://127.0.0.1:{hook.port}/in?x=1")
+    row.plain = row_secret
+    return row

@@ -12,6 +12,8 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
+from accounts import webhooks
+
 LOOPBACK = ([], [ip_network("127.0.0.0/8")])
 
 
@@ -81,3 +83,7 @@ def resolving(monkeypatch, answers):
 
     monkeypatch.setattr("accounts.webhook_addresses.socket.getaddrinfo", getaddrinfo)
     return asked
+
+
+def told(kind="ladder_approved", team_id=None, **payload):
+    return webhooks.tell(kind, {"title": "Run 12", "path": "/exports/1/", **payload}, team_id=team_id)

@@ -109,7 +109,7 @@ def test_a_webhook_whose_name_is_gone_can_still_be_switched_off(boss, admin, web
 
 def test_a_webhook_that_is_off_takes_no_test(admin, webhook):
     change_webhook(webhook.pk, by=admin, is_active=False)
-    with pytest.raises(TransitionDenied, match="Switch it on first"):
+    with pytest.raises(TransitionDenied, match="Resume it first"):
         send_test(webhook.pk, by=admin)
 
 
