@@ -22,7 +22,14 @@ PAGES = [
     "/account/notifications/",
     "/account/notifications/choices/",
     "/account/second-factor/",
+    "/account/password/",
+    "/people/",
+    "/webhooks/",
+    "/webhooks/new/",
     "/operations/",
+    "/governance/calendars/",
+    "CALENDAR",
+    "CALENDARchange/",
     "/governance/ladders/",
     "/governance/ladders/biosafety/",
     "/governance/ladders/biosafety/exports/",
@@ -57,8 +64,16 @@ def places(browser, portal):
     run = olga.open("/executions/?q=SARS").get_by_role("link", name="assay validation").first.get_attribute("href")
     baseline = olga.open("/baselines/?q=gravity").get_by_role("link", name="gravity column").get_attribute("href")
     protocol = olga.open(baseline).locator("a[href^='/protocols/']").last.get_attribute("href")
+    calendar = olga.open("/governance/calendars/").locator("#rows a").first.get_attribute("href")
     olga.context.close()
-    return {"EXPORT": export, "RUN/": run, "RUN": run, "BASELINE": baseline, "PROTOCOL": protocol}
+    return {
+        "CALENDAR": calendar,
+        "EXPORT": export,
+        "RUN/": run,
+        "RUN": run,
+        "BASELINE": baseline,
+        "PROTOCOL": protocol,
+    }
 
 
 def address(page, places):
