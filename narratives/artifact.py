@@ -13,8 +13,8 @@ from django.http import FileResponse, HttpResponse, StreamingHttpResponse
 from django.utils.http import content_disposition_header
 
 from evidence.downloads import wanted_range
-from ledger.errors import Gone, TransitionDenied
-from narratives.dossier_storage import Missing, fingerprint, open_dossier
+from ledger.errors import Busy, Gone, TransitionDenied
+from narratives.dossier_storage import BucketTrouble, Missing, fingerprint, open_dossier
 from narratives.enums import PackageStatus
 from narratives.package_transitions import clear_integrity_failure, report_integrity_failure
 from narratives.queries import current_package
@@ -29,12 +29,23 @@ _lock = Lock()
 def artifact_response(export, request):
     """The dossier as a response; honours `Range`, `If-Range` and HEAD.
 
-    Raises TransitionDenied (409) before it is ready or while it is damaged, Gone (410) after retention.
+    Raises TransitionDenied (409) before it is ready or while it is damaged, Gone (410) after retention, Busy (503)
+    while the bucket does not answer.
     """
     package = ready_package(export)
+    try:
+        return _handed_out(package, request)
+    except BucketTrouble as error:
+        sentence = "The storage of the dossiers does not answer. Try again in a minute."
+        raise Busy(sentence, retry_after=60, code="storage_unavailable") from error
+
+
+def _handed_out(package, request):
     dossier = verified_dossier(package)
     try:
         return _answer(package, dossier, request)
+    except Missing:
+        raise TransitionDenied("The dossier was replaced while it was read. Try again.", code="conflict") from None
     except BaseException:
         dossier.close()
         raise
@@ -78,8 +89,11 @@ def _checksum(dossier):
         if dossier.identity in _remembered:
             _remembered.move_to_end(dossier.identity)
             return _remembered[dossier.identity]
-    found = fingerprint(dossier)
-    if not dossier.unchanged():
+    try:
+        found = fingerprint(dossier)
+    except Missing:  # a bucket gives only the version that was opened
+        found = None
+    if found is None or not dossier.unchanged():
         return "changed while it was read"
     with _lock:
         _remembered[dossier.identity] = found

@@ -11,15 +11,21 @@ import shutil
 import stat
 import time
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
-from botocore.exceptions import ClientError
+from boto3.s3.transfer import TransferConfig
+from botocore.exceptions import BotoCoreError, ClientError
 from django.conf import settings
 from django.core.files.storage import storages
 
 CHUNK = 1024**2
 DRAFT_SUFFIX = ".part"
 READ_ONLY = 0o440
+NO_LONGER_THERE = frozenset({"NoSuchKey", "404", "NotFound", "NoSuchUpload", "PreconditionFailed", "412"})
+# In this thread: the progress it reports renews the claim, on a database connection that no other thread may use.
+ONE_THREAD = TransferConfig(use_threads=False)
+BucketTrouble = (BotoCoreError, ClientError)
 
 
 class Missing(Exception):
@@ -50,7 +56,7 @@ def keep(draft, name, *, tick):
     store = _store()
     if _is_bucket(store):
         with draft.open("rb") as body:
-            _object(store, name).upload_fileobj(body, Callback=lambda _: tick())
+            _object(store, name).upload_fileobj(body, Callback=lambda _: tick(), Config=ONE_THREAD)
         draft.unlink(missing_ok=True)
         return
     target = Path(store.path(name))
@@ -78,7 +84,7 @@ class StoredDossier:
     remote: object = None
 
     def chunks(self, start=0, length=None):
-        """Chunks of at most 1 MiB of this very version of the file."""
+        """Chunks of at most 1 MiB of this very version of the file. Raises Missing when a bucket has another now."""
         length = self.size - start if length is None else length
         if length <= 0:
             return iter(())
@@ -92,8 +98,9 @@ class StoredDossier:
 
     def _remote(self, start, length):
         key, etag = self.remote
-        body = key.get(Range=f"bytes={start}-{start + length - 1}", IfMatch=etag)["Body"]
-        yield from body.iter_chunks(CHUNK)
+        with _missing_when_gone():
+            body = key.get(Range=f"bytes={start}-{start + length - 1}", IfMatch=etag)["Body"]
+        return _closing(body)
 
     def unchanged(self):
         """Whether the opened file is still the one it was."""
@@ -102,6 +109,21 @@ class StoredDossier:
     def close(self):
         if self.file is not None:
             self.file.close()
+
+
+def _closing(body):
+    with contextlib.closing(body):
+        yield from body.iter_chunks(CHUNK)
+
+
+@contextlib.contextmanager
+def _missing_when_gone():
+    try:
+        yield
+    except ClientError as error:
+        if error.response["Error"]["Code"] in NO_LONGER_THERE:
+            raise Missing(str(error)) from error
+        raise
 
 
 def open_dossier(name):
@@ -129,12 +151,8 @@ def _identity(told):
 
 def _open_object(store, name):
     key = _object(store, name)
-    try:
+    with _missing_when_gone():
         key.load()
-    except ClientError as error:
-        if error.response["Error"]["Code"] in {"NoSuchKey", "404", "NotFound"}:
-            raise Missing(str(error)) from error
-        raise
     identity = (name, key.e_tag, key.content_length, str(key.last_modified))
     return StoredDossier(identity, key.content_length, None, (key, key.e_tag))
 
@@ -154,12 +172,15 @@ def remove(name):
 
 
 def folders():
-    """Identifiers of packages that have files here."""
+    """Identifiers of packages that have files here, or uploads that were begun."""
     store = _store()
     try:
-        return store.listdir("")[0]
+        names = set(store.listdir("")[0])
     except FileNotFoundError:
         return []
+    if _is_bucket(store):
+        names |= {_own_name(store, upload.object_key).split("/")[0] for upload in _unfinished(store, "")}
+    return sorted(names)
 
 
 def remove_strays(package_id, *, keep_name, older_than):
@@ -167,15 +188,34 @@ def remove_strays(package_id, *, keep_name, older_than):
     store, removed = _store(), 0
     for name in store.listdir(package_id)[1]:
         path = f"{package_id}/{name}"
-        with contextlib.suppress(FileNotFoundError):
-            age = time.time() - store.get_modified_time(path).timestamp()
-            if path != keep_name and age > older_than.total_seconds():
+        with contextlib.suppress(FileNotFoundError, Missing), _missing_when_gone():
+            if path != keep_name and _age(store.get_modified_time(path)) > older_than:
                 store.delete(path)
                 removed += 1
-    if not _is_bucket(store):
-        with contextlib.suppress(OSError):
-            Path(store.path(package_id)).rmdir()
+    if _is_bucket(store):
+        return removed + _abort_unfinished(store, package_id, older_than)
+    with contextlib.suppress(OSError):
+        Path(store.path(package_id)).rmdir()
     return removed
+
+
+def _abort_unfinished(store, package_id, older_than):
+    """Parts that a killed worker sent are invisible, and paid for until somebody says that no more will come."""
+    removed = 0
+    for upload in _unfinished(store, f"{package_id}/"):
+        with contextlib.suppress(Missing), _missing_when_gone():
+            if _age(upload.initiated) > older_than:
+                upload.abort()
+                removed += 1
+    return removed
+
+
+def _unfinished(store, prefix):
+    return store.bucket.multipart_uploads.filter(Prefix=_prefix(store) + prefix)
+
+
+def _age(moment):
+    return timedelta(seconds=time.time() - moment.timestamp())
 
 
 def free_bytes():
@@ -205,5 +245,12 @@ def _is_bucket(store):
 
 
 def _object(store, name):
-    prefix = f"{store.location.strip('/')}/" if store.location else ""
-    return store.bucket.Object(prefix + name)
+    return store.bucket.Object(_prefix(store) + name)
+
+
+def _own_name(store, key):
+    return key.removeprefix(_prefix(store))
+
+
+def _prefix(store):
+    return f"{store.location.strip('/')}/" if store.location else ""

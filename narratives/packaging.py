@@ -89,6 +89,10 @@ class Progress:
         at_step(f"wrote {entry.path}")
         self.tick()
 
+    def sent(self):
+        at_step("sending")
+        self.tick()
+
     def tick(self):
         if time.monotonic() - self._written_at >= RENEW_SECONDS:
             renew_claim(self._claim, files_done=self._files, bytes_done=self._bytes)
@@ -123,7 +127,7 @@ def build(claim):
     name = dossier_storage.storage_name(claim.package_id, frozen.name, checksum)
     # A worker that lost its claim must not bring back a folder that others removed.
     renew_claim(claim)
-    dossier_storage.keep(draft, name, tick=progress.tick)
+    dossier_storage.keep(draft, name, tick=progress.sent)
     at_step("renamed")
     check_kept(name, checksum, tick=progress.tick)
     return Built(name, checksum, manifest_digest, size, len(infos))

@@ -171,7 +171,11 @@ class ProblemHandler(ExceptionHandler):
         return response
 
     def report_exception(self, exc, response):
-        if response.status_code >= 500:
+        if response.status_code < 500:
+            return
+        if problem_for(exc) is not None:  # understood, so no alarm; pages do the same
+            logger.warning("Answered %s on %s", response.status_code, self.context["request"].path, exc_info=exc)
+        else:
             exc = self.convert_unhandled_exceptions(exc)
             super().report_exception(exc, response)
 

@@ -6,36 +6,14 @@ import pytest
 from django.core.files.storage import storages
 
 from evidence.storage import Damaged, blob_name, check_bytes, exists, open_stream, store_stream
+from tests.bucket import bucket_server, under
 
-moto_server = pytest.importorskip("moto.server")
-
-
-@pytest.fixture(scope="module")
-def bucket_address():
-    server = moto_server.ThreadedMotoServer(port=0, verbose=False)
-    server.start()
-    host, port = server.get_host_and_port()
-    yield f"http://{host}:{port}"
-    server.stop()
+bucket_address = pytest.fixture(scope="module")(bucket_server)
 
 
 @pytest.fixture
 def bucket(settings, bucket_address, evidence_folder):
-    settings.STORAGES = settings.STORAGES | {
-        "evidence": {
-            "BACKEND": "storages.backends.s3.S3Storage",
-            "OPTIONS": {
-                "bucket_name": "lab",
-                "location": "evidence",
-                "endpoint_url": bucket_address,
-                "region_name": "us-east-1",
-                "access_key": "x",
-                "secret_key": "x",
-                "default_acl": None,
-                "file_overwrite": False,
-            },
-        }
-    }
+    settings.STORAGES = settings.STORAGES | {"evidence": under("evidence", bucket_address)}
     found = storages["evidence"].bucket
     found.create()
     return found
