@@ -1,6 +1,6 @@
 """Speed and memory against yardsticks measured in the same run, on this machine; `--quick` for small sizes.
 
-Everything lies in a temporary folder that is removed afterwards. Exit status 1 when a yardstick is missed.
+BIOLABS_TEST_DATABASE=postgresql measures on the PostgreSQL of the tests instead of SQLite. Everything lies in a temporary folder that is removed afterwards. Exit status 1 when a yardstick is missed.
 """
 
 import argparse
@@ -23,13 +23,18 @@ COLUMNS = "{:<52} {:>12} {:>12} {:>9} {:>9}  {}"
 def main():
     options = argparse.ArgumentParser(prog="bench", description=__doc__)
     options.add_argument("--quick", action="store_true", help="small sizes, in seconds instead of minutes")
-    quick = options.parse_args().quick
+    options.add_argument("--monitor", action="store_true", help="the monitor of stages in progress alone")
+    given = options.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="biolabs-bench-"))
-    for name in ("DATABASE_URL", "SIGNING_KEY_FILE", "SITE_URL", "ALLOWED_HOSTS", "S3_BUCKET"):
+    for name in ("DATABASE_URL", "SIGNING_KEY_FILE", "SIGNING_KEYS_RETIRED", "SITE_URL", "ALLOWED_HOSTS", "S3_BUCKET"):
         os.environ.pop(name, None)
     os.environ |= {"BIOLABS_DATA_DIR": str(folder), "DJANGO_SETTINGS_MODULE": "bench.settings", "LOG_LEVEL": "error"}
+    if os.environ.get("BIOLABS_TEST_DATABASE") == "postgresql":
+        from tests import postgresql
+
+        os.environ["DATABASE_URL"] = postgresql.url()
     try:
-        missed = Bench(folder, quick=quick).run()
+        missed = Bench(folder, quick=given.quick).run(monitor_only=given.monitor)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     sys.exit(1 if missed else 0)
@@ -43,18 +48,18 @@ class Bench:
         from django.core.management import call_command
 
         call_command("migrate", verbosity=0)
-        call_command("createcachetable", verbosity=0)
         call_command("collectstatic", interactive=False, verbosity=0)
         from bench.lab import Lab
 
         self.folder, self.quick, self.lab, self.missed = folder, quick, Lab(), 0
 
-    def run(self):
+    def run(self, *, monitor_only=False):
         print(COLUMNS.format("", "measured", "yardstick", "ratio", "allowed", ""))
-        self.requests()
-        count, size = (4, 10 * MEGABYTE) if self.quick else (20, 100 * MEGABYTE)
-        package = self.packaging(count, size)
-        self.downloads(package)
+        if not monitor_only:
+            self.requests()
+            count, size = (4, 10 * MEGABYTE) if self.quick else (20, 100 * MEGABYTE)
+            package = self.packaging(count, size)
+            self.downloads(package)
         self.monitor()
         print(f"\n{self.missed} yardsticks missed." if self.missed else "\nEvery yardstick is kept.")
         return self.missed

@@ -1,12 +1,25 @@
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
+from django.core.management import call_command
+from django.db.models.signals import post_migrate
 
 from biolabs import signs
+
+
+def make_ready(*, plan=(), **_):
+    """What web server and worker need beside the tables, so that `migrate` alone is enough; not after a flush."""
+    from biolabs import schedules
+
+    if plan:
+        call_command("createcachetable", verbosity=0)
+        schedules.sync()
 
 
 class BiolabsConfig(AppConfig):
     name = "biolabs"
 
     def ready(self):
+        # A management signal, not a model signal. Django sends none for an app without models, as this one is.
+        post_migrate.connect(make_ready, sender=apps.get_app_config("django_q"), dispatch_uid="biolabs.make_ready")
         self._register_pages()
         self._log_requests()
         left_here = signs.of_this_cluster()

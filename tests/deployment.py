@@ -69,8 +69,7 @@ class Template:
     def _make(self):
         name = f"template_{uuid.uuid4().hex}"
         original = Deployment(self.folder / name, database_url=self._create(name))
-        commands = "call_command('migrate', verbosity=0); call_command('createcachetable')"  # in one process
-        original.manage("shell", "-v0", "-c", f"from django.core.management import call_command; {commands}")
+        original.manage("migrate", "-v0")
         return name
 
     @property

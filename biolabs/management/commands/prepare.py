@@ -9,7 +9,7 @@ class Command(BaseCommand):
 
     def handle(self, *args, **options):
         call_command("migrate", interactive=False, verbosity=0)
-        call_command("createcachetable", verbosity=0)
+        call_command("createcachetable", verbosity=0)  # also where Redis was given up since the last migration
         call_command("collectstatic", interactive=False, verbosity=0)
         schedules.sync()
         self.stdout.write("Database, static files and schedules are ready.")
