@@ -66,11 +66,12 @@ def tell_reminder(stage, *, now):
 
 def tell_overdue(stage, *, now):
     """Who can sign, and who requested it."""
+    signers = list(who_can_sign(stage, now=now))
     notify(
-        [*who_can_sign(stage, now=now), stage.ladder.requested_by],
+        [*signers, stage.ladder.requested_by],
         kind="stage_overdue",
         title=f"Overdue: {stage.ladder.title}, {stage.name}",
-        body=_overdue(stage, now),
+        body=_overdue(stage, now, signers),
         url=subject_url(stage.ladder),
     )
     announce_stage("stage_overdue", stage, path=subject_url(stage.ladder))
@@ -87,9 +88,9 @@ def tell_escalated(stage, people, *, reason, now):
     announce_stage("stage_escalated", stage, path=subject_url(stage.ladder))
 
 
-def _overdue(stage, now):
+def _overdue(stage, now, signers=None):
     was = f"Stage {stage.sequence_index}, {stage.name}, was due on {told_at(stage.due_at)}."
-    return f"{was} {who_instead(stage, now=now)}"
+    return f"{was} {who_instead(stage, now=now, people=signers)}"
 
 
 def tell_outcome(ladder, *, by, notes=""):

@@ -179,9 +179,10 @@ def team_of(stage):
     return stage.ladder.execution.team_id
 
 
-def who_instead(stage, *, now):
-    """A sentence naming who can sign."""
-    names = [user.printed_name for user in who_can_sign(stage, now=now)[: NAMES_SHOWN + 1]]
+def who_instead(stage, *, now, people=None):
+    """A sentence naming who can sign; `people` is what `who_can_sign` answered, where the caller has it."""
+    people = who_can_sign(stage, now=now) if people is None else people
+    names = [user.printed_name for user in people[: NAMES_SHOWN + 1]]
     if not names and (stage.assignee_id or stage.delegated_to_id):
         return "At present nobody whom it names can sign it; an administrator can delegate it."
     if not names:

@@ -44,7 +44,7 @@ def flag_overdue(stage_id, *, by):
         if stage.overdue_notified_at is not None or not is_overdue(stage, now=timeline.now):
             return False
         stage.overdue_notified_at = timeline.now
-        if stage.escalate_at is None and not stage.escalation_step:
+        if stage.escalate_at is None and not stage.escalation_step and stage_rules(stage.metadata).escalation:
             # It started before stages had escalations.
             stage.escalate_at = escalation_due(stage, calendar_of(team_of(stage)))
         stage.save(update_fields=["overdue_notified_at", "escalate_at"])
