@@ -1,4 +1,7 @@
-"""The monitor over many stages in progress: time and memory of looking at them, time of flagging overdue ones."""
+"""The monitor over many stages in progress: time and memory of looking at them, time of flagging overdue ones.
+
+Alone: `python -m bench --monitor`, on SQLite or with BIOLABS_TEST_DATABASE=postgresql.
+"""
 
 import tracemalloc
 from datetime import timedelta
@@ -58,7 +61,7 @@ def flag(bench, every, acting):
     """The best of three rounds each, so that a neighbour's load does not decide."""
     rounds = [_flag_once(every, acting) for _ in range(3)]
     plain, took = (min(times) for times in zip(*rounds, strict=True))
-    bench.compare(f"flag {acting:,} overdue stages / an event each in its transaction", took, plain, allowed=10)
+    bench.compare(f"flag {acting:,} overdue stages / an event each in its transaction", took, plain, allowed=6)
 
 
 def _flag_once(every, acting):

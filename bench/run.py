@@ -1,6 +1,7 @@
 """Speed and memory against yardsticks measured in the same run, on this machine; `--quick` for small sizes.
 
-BIOLABS_TEST_DATABASE=postgresql measures on the PostgreSQL of the tests instead of SQLite. Everything lies in a temporary folder that is removed afterwards. Exit status 1 when a yardstick is missed.
+Everything lies in a temporary folder that is removed afterwards. Exit status 1 when a yardstick is missed.
+BIOLABS_TEST_DATABASE=postgresql measures on the PostgreSQL of the tests instead of SQLite.
 """
 
 import argparse
