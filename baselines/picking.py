@@ -5,9 +5,10 @@ from uuid import UUID
 
 from django.db.models import Q
 
+from accounts.models import User
 from baselines.enums import EvidenceKind
 from baselines.evidence import chosen, references
-from baselines.policies import who_may_review, why_not_reviewer
+from baselines.policies import who_may_be_named, who_may_review, why_not_reviewer
 from baselines.words import NONE, counted, metric
 
 MOST_FOUND = 12
@@ -17,11 +18,15 @@ FIELDS = {EvidenceKind.NARRATIVE_EXPORT: "export", EvidenceKind.QC_METRIC: "qc"}
 
 @dataclass
 class ReviewerPicker:
-    """People chosen so far and people found; only those who may review. `gone`: (person, why) named before."""
+    """People chosen so far and people found, who may review; (person, why not) of those who may not.
+
+    `gone` were named before, `others` fit the search.
+    """
 
     chosen: list = field(default_factory=list)
     gone: list = field(default_factory=list)
     found: list = field(default_factory=list)
+    others: list = field(default_factory=list)
     q: str = ""
     more: bool = False
     who: str = ""
@@ -29,21 +34,34 @@ class ReviewerPicker:
 
 def reviewer_picker(execution, *, submitter, given, q, named=()):
     """The picker for these ids (as posted) and this search; `named` are its reviewers so far."""
-    may = who_may_review(execution, submitter=submitter)
     ids, q = _ids(given), q.replace("\x00", "").strip()[:200]
-    found = may.exclude(pk__in=ids)
-    for word in q.split()[:8]:
-        found = found.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
-    found, picked = list(found[: MOST_FOUND + 1]), list(may.filter(pk__in=ids))
-    whys = [(person, why_not_reviewer(person, submitter=submitter, execution=execution)) for person in named]
+    may, everybody = who_may_review(execution, submitter=submitter), who_may_be_named(submitter=submitter)
+    known = User.objects.visible_to(submitter)
+    if q:
+        # Whom the submitter does not know is found by the whole address alone: nobody's list of people leaks.
+        may = everybody.filter(Q(pk__in=may.values("pk")) | Q(pk__in=known.values("pk")) | Q(email__iexact=q))
+    found = list(_like(may.exclude(pk__in=ids), q)[: MOST_FOUND + 1])
+    others = _like(known.exclude(pk__in=everybody.values("pk")), q)[:MOST_FOUND] if q else ()
+
+    def whys(people):
+        told = ((person, why_not_reviewer(person, submitter=submitter, execution=execution)) for person in people)
+        return [(person, why) for person, why in told if why]
+
     return ReviewerPicker(
-        chosen=picked,
-        gone=[(person, why) for person, why in whys if why],
+        chosen=list(everybody.filter(pk__in=ids)),
+        gone=whys(named),
+        others=whys(others),
         found=found[:MOST_FOUND],
         q=q,
         more=len(found) > MOST_FOUND,
         who=f"{submitter.printed_name} is not listed: nobody reviews what they submit.",
     )
+
+
+def _like(people, q):
+    for word in q.split()[:8]:
+        people = people.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
+    return people.order_by("full_name", "email")
 
 
 def _ids(given):

@@ -91,8 +91,8 @@ def check_target(target, baseline):
 def check_reviewer(person, *, submitter, execution):
     """Whether somebody can be named as a reviewer. Raises Invalid at `reviewer_ids`.
 
-    Any active person but the submitter: being named is what lets them see the run. `who_may_review` is narrower,
-    it is what a search suggests.
+    Any active person but the submitter and who stands in for them: being named is what lets them see the run.
+    `who_may_review` is narrower, it is what a search suggests.
     """
     if person is None or person.email == SYSTEM_EMAIL:
         _refuse_reviewer("There is no such person.", "unknown")
@@ -107,18 +107,22 @@ def check_reviewer(person, *, submitter, execution):
         )
 
 
+def who_may_be_named(*, submitter):
+    """Everybody `check_reviewer` lets pass."""
+    standing_in = Absence.objects.in_force(timezone.now()).filter(user=submitter.pk, stand_in__isnull=False)
+    people = User.objects.active().exclude(pk=submitter.pk).exclude(pk__in=standing_in.values("stand_in"))
+    return people.order_by("full_name", "email")
+
+
 def who_may_review(execution, *, submitter):
-    """Active people a search offers: who sees the run, or holds a role in its protocol's team or everywhere."""
+    """Whom a search offers first: who sees the run, or holds a role in its protocol's team or everywhere."""
     now, team_id = timezone.now(), execution.team_id
     grants = RoleGrant.objects.in_force(now).filter(user=OuterRef("pk")).filter(Q(team__isnull=True) | Q(team=team_id))
     named = ExecutionAccess.objects.filter(execution=execution.pk, user=OuterRef("pk"))
     sees = Q(is_admin=True) | Q(pk=execution.run_by_id) | Exists(named)
     if team_id:
         sees |= Exists(Membership.objects.filter(team=team_id, user=OuterRef("pk")))
-    standing_in = Absence.objects.in_force(now).filter(user=submitter.pk, stand_in__isnull=False).values("stand_in")
-    return (
-        User.objects.active().filter(sees | Exists(grants)).exclude(pk=submitter.pk).exclude(pk__in=standing_in)
-    ).order_by("full_name", "email")
+    return who_may_be_named(submitter=submitter).filter(sees | Exists(grants))
 
 
 def stands_in_for(person, user_id):

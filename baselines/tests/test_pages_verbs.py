@@ -60,6 +60,21 @@ def test_a_search_for_reviewers_writes_nothing_and_loses_nothing(lab):
     assert not Baseline.objects.exists()
 
 
+def test_a_search_says_why_others_are_missing_and_finds_a_stranger_by_the_whole_address_alone(lab):
+    lab.person("Gone Colleague", is_active=False)
+    told = submit(lab, do="find", person="colleague").content.decode()
+    assert f'value="{lab.mate.pk}"' in told
+    assert "Gone Colleague is deactivated. Name somebody else." in told
+    own = submit(lab, do="find", person="submitter").content.decode()
+    assert "Nobody reviews what they submitted. Name somebody else." in own
+    for part in ("Rita", "rita.reviewer@", "example.org"):
+        assert str(lab.rita.pk) not in submit(lab, do="find", person=part).content.decode()
+    answer = submit(lab, do="find", person="Rita.Reviewer@example.org")
+    assert answer.context["picker"].found == [lab.rita]
+    kept = submit(lab, do="find", person="mate", reviewer=[str(lab.rita.pk)])
+    assert kept.context["picker"].chosen == [lab.rita]
+
+
 def test_who_was_named_and_may_not_review_any_more_is_said_when_it_is_submitted_again(lab):
     found = lab.rejected(reviewer_ids=[lab.rita.pk, lab.stan.pk])
     User.objects.filter(pk=lab.stan.pk).update(is_active=False)
