@@ -61,6 +61,12 @@ def _heads():
         yield chain_id(pk), count, head or None
 
 
+def _head(chain):
+    pk = chain.removeprefix("urn:uuid:")
+    count, digest = Baseline.objects.values_list("event_count", "event_head").get(pk=pk)
+    return count, digest or None
+
+
 def _rows(chain):
     pk = chain.removeprefix("urn:uuid:")
     return BaselineEvent.objects.filter(baseline_id=pk).order_by("sequence").iterator(chunk_size=1000)
@@ -71,4 +77,4 @@ def _mismatch(row, members):
     return column_fault(columns, members)
 
 
-BASELINE_EVENTS = Chain(name="baselines", heads=_heads, rows=_rows, mismatch=_mismatch)
+BASELINE_EVENTS = Chain(name="baselines", heads=_heads, rows=_rows, mismatch=_mismatch, head=_head)

@@ -42,6 +42,11 @@ def current_seen(baselines, protocol_id):
     return for_list(baselines.filter(protocol_id=protocol_id, is_current=True)).first()
 
 
+def sees(user, baseline):
+    """Whether the user sees this baseline; nobody sees None."""
+    return baseline is not None and Baseline.objects.visible_to(user).filter(pk=baseline.pk).exists()
+
+
 def events_of(baseline):
     """A baseline's history, oldest first."""
     return BaselineEvent.objects.filter(baseline=baseline.pk).select_related("actor").order_by("sequence")

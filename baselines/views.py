@@ -10,7 +10,7 @@ from accounts.scoping import visible_or_404
 from baselines import policies
 from baselines.catalogue import current_first, search_baselines
 from baselines.comparing import changed_since, comparison
-from baselines.enums import BaselineStatus, EvidenceKind
+from baselines.enums import BaselineEventType, BaselineStatus, EvidenceKind
 from baselines.forms import CatalogueFilter, PublishForm, ReviewForm, RollBackForm
 from baselines.models import Baseline
 from baselines.panels import following_of
@@ -85,6 +85,8 @@ def baseline_context(request, found, **refused):
         "reviewers": found.reviewers.all(),
         "life": life_of(found),
         "current": current,
+        "sees_current": current is not None
+        and Baseline.objects.visible_to(request.user).filter(pk=current.pk).exists(),
         "sees_run": Execution.objects.visible_to(request.user).filter(pk=found.execution_id).exists(),
         "sees_protocol": Protocol.objects.visible_to(request.user).filter(pk=found.protocol_id).exists(),
         "tab": tab,
@@ -122,21 +124,24 @@ def _actions(user, found):
     action = ACTION_OF.get(found.status)
     why_not = {name: getattr(policies, f"why_not_{name}")(user, found) for name in ACTION_OF.values()}
     # Only the current version hands over to an earlier one.
-    targets = targets_of(found) if action == "roll_back" and found.is_current and user.is_admin else ()
+    targets = list(targets_of(found)) if action == "roll_back" and found.is_current and user.is_admin else []
     return {
         "action": action,
         "why_not": why_not,
         "review_form": ReviewForm(),
-        "again": _last_change(found) if action == "review" else None,
+        "targets": targets,
+        "again": _after_rejection(found) if action == "review" else None,
         "publish_form": PublishForm(),
         "roll_back_form": RollBackForm(targets=targets),
     }
 
 
-def _last_change(found):
-    """What its submitter changed after the last rejection: a reviewer reads that first."""
+def _after_rejection(found):
+    """The last rejection and what was changed since: whoever reviews again reads that first."""
     events = list(found.events.all())
-    return changed_since(events[-1]) if events else None
+    if events[-1].event_type != BaselineEventType.RESUBMITTED:
+        return None
+    return {"rejection": events[-2], "changed": changed_since(events[-1])}
 
 
 def life_of(found):

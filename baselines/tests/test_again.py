@@ -162,11 +162,12 @@ def test_the_page_submits_the_choice_and_the_reviewer_reads_what_changed(lab, re
         page(lab.rita, "baseline", rejected.pk),
         page(lab.mate, "baseline", rejected.pk, "?tab=events"),
     ):
+        assert "No NTC" in told
         assert "Evidence removed: Narrative export, version 1" in told
         assert "Evidence added: Plate read" in told
         assert "<ins>+With NTC</ins>" in told
     review_baseline(rejected.pk, by=lab.rita, decision="approve")
-    assert "Changed since the rejection" not in page(lab.rita, "baseline", rejected.pk)
+    assert "rejected it before" not in page(lab.rita, "baseline", rejected.pk)
 
 
 def test_nobody_answers_a_rejection_they_have_not_read(lab, rejected):

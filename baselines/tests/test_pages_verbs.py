@@ -214,6 +214,23 @@ def test_who_publishes_what_they_submitted_is_told_that_the_history_says_so(lab)
     assert "Published as version 1 by its submitter" in page(lab.rita, "baseline", found.pk)
 
 
+def test_a_page_says_which_version_is_current_and_offers_no_target_where_none_fits(lab):
+    first = lab.published(name="First")
+    assert "its protocol will have no current baseline" in page(lab.ada, "baseline", first.pk)
+    lab.published(name="Second")
+    told = page(lab.ada, "baseline", first.pk)
+    assert ">v2, Second</a>" in told
+    assert "not the current version, so none becomes current in its place" in told
+    assert "Becomes current again" not in told
+    # Sent from a page that was opened before: the target is refused, never dropped.
+    answer = post(lab.ada, "baseline_roll_back", first.pk, reason="x", target_version_id=str(first.pk))
+    assert answer.status_code == 400
+    assert "Name an earlier one, or none" in answer.content.decode()
+    second = Baseline.objects.get(name="Second")
+    post(lab.ada, "baseline_roll_back", second.pk, reason="x")
+    assert "No version is current" in page(lab.mate, "baseline", first.pk)
+
+
 # --- Submitting again -----------------------------------------------------------------------------------------------
 
 
