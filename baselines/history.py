@@ -55,10 +55,8 @@ def locked_protocol(protocol_id):
         yield History(protocols.get(pk=protocol_id))
 
 
-def _heads():
-    rows = Baseline.objects.order_by("pk").values_list("pk", "event_count", "event_head")
-    for pk, count, head in rows.iterator():
-        yield chain_id(pk), count, head or None
+def _ids():
+    yield from map(chain_id, Baseline.objects.order_by("pk").values_list("pk", flat=True).iterator())
 
 
 def _head(chain):
@@ -77,4 +75,4 @@ def _mismatch(row, members):
     return column_fault(columns, members)
 
 
-BASELINE_EVENTS = Chain(name="baselines", heads=_heads, rows=_rows, mismatch=_mismatch, head=_head)
+BASELINE_EVENTS = Chain(name="baselines", ids=_ids, head=_head, rows=_rows, mismatch=_mismatch)

@@ -2,7 +2,7 @@
 
 from baselines.following import following
 from baselines.models import Baseline
-from baselines.queries import current_baseline, current_seen, versions_of
+from baselines.queries import current_baseline, current_seen, sees, versions_of
 
 VERSIONS_SHOWN = 5
 DIFFERENCES_SHOWN = 20
@@ -36,7 +36,7 @@ def protocol_panel(protocol, viewer):
     return {
         "protocol": protocol,
         "current": current,
-        "sees_current": current is not None and Baseline.objects.visible_to(viewer).filter(pk=current.pk).exists(),
+        "sees_current": sees(viewer, current),
         "versions": seen[:VERSIONS_SHOWN],
         "more": len(seen) > VERSIONS_SHOWN,
     }

@@ -14,7 +14,7 @@ from baselines.enums import BaselineEventType, BaselineStatus, EvidenceKind
 from baselines.forms import CatalogueFilter, PublishForm, ReviewForm, RollBackForm
 from baselines.models import Baseline
 from baselines.panels import following_of
-from baselines.queries import baseline_or_404, current_baseline, events_of, targets_of, versions_of
+from baselines.queries import baseline_or_404, current_baseline, events_of, sees, targets_of, versions_of
 from baselines.words import metric, told
 from experiments.models import Execution, Protocol
 from portal.paging import page_of
@@ -85,8 +85,7 @@ def baseline_context(request, found, **refused):
         "reviewers": found.reviewers.all(),
         "life": life_of(found),
         "current": current,
-        "sees_current": current is not None
-        and Baseline.objects.visible_to(request.user).filter(pk=current.pk).exists(),
+        "sees_current": sees(request.user, current),
         "sees_run": Execution.objects.visible_to(request.user).filter(pk=found.execution_id).exists(),
         "sees_protocol": Protocol.objects.visible_to(request.user).filter(pk=found.protocol_id).exists(),
         "tab": tab,
