@@ -5,6 +5,7 @@ from django.utils import timezone
 
 from accounts.enums import TokenScope
 from accounts.passwords import PASSWORD_LENGTH
+from accounts.second_factor import LONGEST_CODE
 
 
 def password_field(label, autocomplete):
@@ -13,6 +14,26 @@ def password_field(label, autocomplete):
         max_length=PASSWORD_LENGTH,
         strip=False,
         widget=forms.PasswordInput(attrs={"autocomplete": autocomplete}),
+    )
+
+
+class CodeInput(forms.TextInput):
+    """Digits from a phone; never filled in again."""
+
+    def __init__(self):
+        super().__init__({"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"})
+
+    def get_context(self, name, value, attrs):
+        return super().get_context(name, None, attrs)
+
+
+def code_field(*, help_text="Six digits, or one of your recovery codes."):
+    return forms.CharField(
+        label="Code of your authenticator app",
+        max_length=LONGEST_CODE,
+        help_text=help_text,
+        error_messages={"required": "Give the six-digit code of your authenticator app too."},
+        widget=CodeInput,
     )
 
 
@@ -30,6 +51,18 @@ class PasswordChangeForm(forms.Form):
     old_password = password_field("Present password", "current-password")
     new_password = password_field("New password", "new-password")
     repeated = password_field("New password, once more", "new-password")
+    code = code_field()
+    revoke_tokens = forms.BooleanField(required=False)
+
+    def __init__(self, *args, enrolled, tokens, **options):
+        """`enrolled`: whether a code is asked for; `tokens`: how many API tokens have a name."""
+        super().__init__(*args, **options)
+        if not enrolled:
+            del self.fields["code"]
+        if tokens:
+            self.fields["revoke_tokens"].label = f"Revoke my {tokens} API token{'' if tokens == 1 else 's'} too"
+        else:
+            del self.fields["revoke_tokens"]
 
     def clean(self):
         given = super().clean()

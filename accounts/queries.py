@@ -2,8 +2,9 @@
 
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Prefetch, Q
+from django.utils import timezone
 
-from accounts.models import Membership, Notification, NotificationChoice, RoleGrant, Team, User
+from accounts.models import ApiToken, Membership, Notification, NotificationChoice, RoleGrant, Team, User
 from accounts.notification_kinds import KINDS
 from portal.text import one_line
 
@@ -36,6 +37,11 @@ def named_like(people, text):
     for word in one_line(text, 100).split()[:5]:
         people = people.filter(Q(full_name__icontains=word) | Q(email__icontains=word))
     return people.order_by("full_name", "email")
+
+
+def named_tokens(user):
+    """The tokens a person made for instruments and scripts, and that still work."""
+    return ApiToken.objects.filter(user=user, expiry__gt=timezone.now()).exclude(name="")
 
 
 def unread_count(user):

@@ -9,6 +9,12 @@ from ledger.errors import NotAllowed
 OPERATOR = "operator"
 
 
+def role_words(role):
+    """`qa_lead` as `QA lead`."""
+    first, *rest = [word.upper() if len(word) == 2 else word for word in role.split("_") if word] or [role]
+    return " ".join([first[:1].upper() + first[1:], *rest])
+
+
 def roles_of(user, now):
     """The grants in force of a person as `(role, team_id)`; a team of None means everywhere."""
     if not user.is_active:

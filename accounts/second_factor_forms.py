@@ -1,27 +1,6 @@
 from django import forms
 
-from accounts.forms import password_field
-from accounts.second_factor import LONGEST_CODE
-
-
-class CodeInput(forms.TextInput):
-    """Digits from a phone; never filled in again."""
-
-    def __init__(self):
-        super().__init__({"autocomplete": "one-time-code", "inputmode": "numeric", "spellcheck": "false"})
-
-    def get_context(self, name, value, attrs):
-        return super().get_context(name, None, attrs)
-
-
-def code_field(*, help_text="Six digits, or one of your recovery codes."):
-    return forms.CharField(
-        label="Code of your authenticator app",
-        max_length=LONGEST_CODE,
-        help_text=help_text,
-        error_messages={"required": "Give the six-digit code of your authenticator app too."},
-        widget=CodeInput,
-    )
+from accounts.forms import code_field, password_field
 
 
 class CodeForm(forms.Form):

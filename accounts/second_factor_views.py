@@ -15,7 +15,7 @@ from accounts import transitions_second_factor as verbs
 from accounts.addresses import safe_next
 from accounts.passwords import check_second_step
 from accounts.second_factor_forms import CodeForm, ConfirmForm, PasswordAndCodeForm, StartForm
-from accounts.sign_in import enter, start_again, waiting
+from accounts.sign_in import enter, keep_session, start_again, waiting
 from ledger.errors import Refusal, TransitionDenied
 from portal.problems import show_refusal
 
@@ -114,6 +114,7 @@ def confirm(request):
         return redirect("second_factor")
     except Refusal as refusal:
         return _setup_page(request, form, setup, status=show_refusal(form, refusal))
+    keep_session(request)
     return _codes_page(request, codes, new=True)
 
 
@@ -138,7 +139,9 @@ def remove(request):
     _, status = _carried_out(request, form, verbs.remove_second_factor)
     if status != 200:
         return _page(request, remove_form=form, status=status)
-    messages.success(request, "Your second factor is removed. Signing in asks for the password alone.")
+    keep_session(request)
+    ended = "Your other sessions and API sign-ins have ended."
+    messages.success(request, f"Your second factor is removed: signing in asks for the password alone. {ended}")
     return redirect("second_factor")
 
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from django.contrib.auth import login
+from django.contrib.auth import login, update_session_auth_hash
 from django.contrib.auth.views import redirect_to_login
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect
@@ -14,7 +14,7 @@ from accounts.addresses import safe_next
 from accounts.lockout import client_address
 from accounts.models import User
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "accounts.backends.PortalBackend"
 WAITING = "sign_in_waiting"
 WAITS_SECONDS = 5 * 60
 
@@ -33,6 +33,12 @@ def enter(request, user, path):
     login(request, user, backend=BACKEND)
     transitions.note_sign_in(by=user, address=client_address(request.META))
     return HttpResponseRedirect(safe_next(path))
+
+
+def keep_session(request):
+    """This session goes on after a change of password or second factor that ended the person's others."""
+    # Loaded anew: the person of the request still knows the factor the session was begun under.
+    update_session_auth_hash(request, User.objects.get(pk=request.user.pk))
 
 
 def ask_for_code(request, user, path, *, now):

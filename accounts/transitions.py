@@ -72,7 +72,7 @@ def change_user(user_id, *, by, **changes):
         _keep_an_administrator(user)
         saved_or_taken(user, "email", "Somebody with this e-mail address is already there.")
         if not user.is_active:
-            _revoke_tokens(user, by=by)
+            end_tokens(user, by=by)
         record_account_event(AccountAction.USER_CHANGED, by=by, about=user, changes=plain(changed))
     return user
 
@@ -110,7 +110,7 @@ def reset_password(user_id, *, by, new_password):
         user.password = draft.password
         user.must_change_password = True
         user.save(update_fields=["password", "must_change_password"])
-        _revoke_tokens(user, by=by)
+        end_tokens(user, by=by)
         record_account_event(AccountAction.PASSWORD_RESET, by=by, about=user)
         notify(
             [user],
@@ -120,31 +120,6 @@ def reset_password(user_id, *, by, new_password):
             url="/account/",
         )
     passwords.unlock(user)
-    return user
-
-
-def change_password(user, *, by, old_password, new_password, request_meta):
-    """Choose a new password oneself. Other sessions and the tokens of API sign-ins end; named tokens stay.
-
-    Raises NotAllowed `wrong_password`, TooMany, Invalid for a weak password.
-    """
-    check_is_oneself(by, user)
-    passwords.check_own_password(user, old_password, request_meta=request_meta)
-    if new_password == old_password:
-        raise Invalid.field("new_password", "The new password must differ from the old one.", code="password_unchanged")
-    check_new_password(new_password, user, field="new_password")
-    draft = User()
-    draft.set_password(new_password)
-    with transaction.atomic():
-        locked = locked_person(user.pk)
-        if locked.password != user.password:
-            raise TransitionDenied("Your password was changed meanwhile. Sign in again.", code="password_changed")
-        locked.password = draft.password
-        locked.must_change_password = False
-        locked.save(update_fields=["password", "must_change_password"])
-        _revoke_tokens(locked, by=by, only_unnamed=True)
-        record_account_event(AccountAction.PASSWORD_CHANGED, by=by, about=locked)
-    user.password, user.must_change_password = locked.password, False
     return user
 
 
@@ -352,12 +327,13 @@ def revoke_token(token_key, *, by):
 def revoke_own_tokens(*, by):
     """End all of one's own tokens; answers how many there were."""
     with transaction.atomic():
-        return _revoke_tokens(locked_person(by.pk), by=by)
+        return end_tokens(locked_person(by.pk), by=by)
 
 
-def _revoke_tokens(user, *, by, only_unnamed=False):
-    tokens = ApiToken.objects.filter(user=user)
-    tokens = list(tokens.filter(name="") if only_unnamed else tokens)
+def end_tokens(user, *, by, only_sign_ins=False, keep=None):
+    """End a person's tokens, or only those of API sign-ins, but for `keep`, the one this call came with."""
+    tokens = ApiToken.objects.filter(user=user).exclude(pk=keep.pk if keep else None)
+    tokens = list(tokens.filter(name="") if only_sign_ins else tokens)
     for token in tokens:
         _revoke(token, by)
     return len(tokens)

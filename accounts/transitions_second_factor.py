@@ -11,6 +11,7 @@ from accounts.models import SYSTEM_EMAIL, User
 from accounts.notify import notify
 from accounts.policies import check_is_administrator, check_is_oneself
 from accounts.second_factor import PAGE
+from accounts.transitions import end_tokens
 from accounts.validation import one_clean_line
 from ledger.errors import Invalid, NotAllowed, TransitionDenied
 
@@ -30,7 +31,8 @@ def start_enrolment(user, *, by, password, request_meta):
 def enrol_second_factor(user, *, by, setup, code):
     """Make the secret of `setup` active once its first code is right; answers the recovery codes, shown only now.
 
-    Raises Invalid at `code`, TransitionDenied where one is enrolled already.
+    Other sessions and API sign-ins end: they were begun with the password alone. Raises Invalid at `code`,
+    TransitionDenied where one is enrolled already.
     """
     check_is_oneself(by, user)
     digits = second_factor.digits_of(code) or ""
@@ -46,6 +48,7 @@ def enrol_second_factor(user, *, by, setup, code):
         _check_not_enrolled(user)
         second_factor.store(user, setup.secret, last_step=step)
         codes = second_factor.fresh_recovery_codes(user)
+        end_tokens(user, by=by, only_sign_ins=True)
         record_account_event(AccountAction.SECOND_FACTOR_SET, by=by, about=user, method=METHOD)
         record_account_event(AccountAction.RECOVERY_CODES_MADE, by=by, about=user)
         _tell(user, AccountAction.SECOND_FACTOR_SET, "Your second factor is set up")
@@ -67,7 +70,10 @@ def make_recovery_codes(user, *, by, password, code, request_meta):
 
 
 def remove_second_factor(user, *, by, password, code, request_meta):
-    """Take one's own second factor off; password and code are asked for. Raises as `check_password_again`."""
+    """Take one's own second factor off; password and code are asked for. Other sessions and API sign-ins end.
+
+    Raises as `check_password_again`.
+    """
     check_is_oneself(by, user)
     _check_enrolled(user)
     passwords.check_own_password_and_code(user, password, code, request_meta=request_meta)
@@ -106,6 +112,7 @@ def _check_may_remove_of(user_id, by):
 def _remove(user, *, by, reason):
     _check_enrolled(user)
     second_factor.of_person(user).delete()
+    end_tokens(user, by=by, only_sign_ins=True)
     record_account_event(AccountAction.SECOND_FACTOR_REMOVED, by=by, about=user, method=METHOD, reason=reason)
 
 

@@ -1,13 +1,13 @@
 from django.urls import path
 
-from accounts import absence_views, notification_views, second_factor_views, views, webhook_views
+from accounts import absence_views, notification_views, password_views, second_factor_views, views, webhook_views
 
 urlpatterns = [
     path("sign-in/", views.sign_in, name="sign_in"),
     path("sign-in/code/", second_factor_views.sign_in_code, name="sign_in_code"),
     path("sign-out/", views.sign_out, name="sign_out"),
     path("account/", views.account, name="account"),
-    path("account/password/", views.password_change, name="password_change"),
+    path("account/password/", password_views.password_change, name="password_change"),
     path("account/second-factor/", second_factor_views.page, name="second_factor"),
     path("account/second-factor/start/", second_factor_views.start, name="second_factor_start"),
     path("account/second-factor/confirm/", second_factor_views.confirm, name="second_factor_confirm"),

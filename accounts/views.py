@@ -2,7 +2,7 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.contrib.auth import logout, update_session_auth_hash
+from django.contrib.auth import logout
 from django.contrib.auth.decorators import login_required
 from django.http import HttpResponseRedirect
 from django.shortcuts import redirect, render
@@ -14,7 +14,7 @@ from django.views.decorators.http import require_GET, require_http_methods, requ
 from accounts import transitions
 from accounts.absences import open_absences, shown_absences
 from accounts.addresses import safe_next
-from accounts.forms import PasswordChangeForm, SignInForm, TokenForm
+from accounts.forms import SignInForm, TokenForm
 from accounts.lockout import client_address
 from accounts.models import ApiToken
 from accounts.passwords import check_first_step
@@ -131,40 +131,6 @@ def tokens_revoke_all(request):
     count = transitions.revoke_own_tokens(by=request.user)
     messages.success(request, f"{count} tokens are revoked." if count != 1 else "One token is revoked.")
     return redirect("account")
-
-
-@login_required
-@never_cache
-@sensitive_post_parameters("old_password", "new_password", "repeated")
-@require_http_methods(["GET", "HEAD", "POST"])
-def password_change(request):
-    """Choose a new password; other sessions end."""
-    form = PasswordChangeForm(request.POST if request.method == "POST" else None)
-    status = 200
-    if request.method == "POST":
-        status = _change_password(request, form)
-        if status == 303:
-            messages.success(request, "Your password is changed. Other sessions have ended.")
-            return redirect("account")
-    return render(request, "accounts/password_change.html", {"form": form}, status=status)
-
-
-def _change_password(request, form):
-    if not form.is_valid():
-        return 400
-    given = form.cleaned_data
-    try:
-        transitions.change_password(
-            request.user,
-            by=request.user,
-            old_password=given["old_password"],
-            new_password=given["new_password"],
-            request_meta=request.META,
-        )
-    except Refusal as refusal:
-        return show_refusal(form, refusal)
-    update_session_auth_hash(request, request.user)
-    return 303
 
 
 @login_required

@@ -97,16 +97,20 @@ class StrictSerializer(serializers.Serializer):
         return known
 
 
-class LoginInput(StrictSerializer):
-    email = serializers.CharField(max_length=254)
-    password = serializers.CharField(max_length=PASSWORD_LENGTH, trim_whitespace=False)
-    code = serializers.CharField(
+def code_member():
+    return serializers.CharField(
         max_length=LONGEST_CODE,
         required=False,
         allow_blank=True,
         default="",
         help_text="Of the authenticator app, or a recovery code; needed where a second factor is enrolled.",
     )
+
+
+class LoginInput(StrictSerializer):
+    email = serializers.CharField(max_length=254)
+    password = serializers.CharField(max_length=PASSWORD_LENGTH, trim_whitespace=False)
+    code = code_member()
 
 
 class LoginAnswer(serializers.Serializer):
@@ -118,6 +122,10 @@ class LoginAnswer(serializers.Serializer):
 class PasswordInput(StrictSerializer):
     password = serializers.CharField(max_length=PASSWORD_LENGTH, trim_whitespace=False)
     new_password = serializers.CharField(max_length=PASSWORD_LENGTH, trim_whitespace=False)
+    code = code_member()
+    revoke_tokens = serializers.BooleanField(
+        required=False, default=False, help_text="End the tokens that have a name too, but for the one of this call."
+    )
 
 
 class UserInput(StrictSerializer):

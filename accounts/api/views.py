@@ -16,6 +16,8 @@ from accounts.api.serializers import LoginAnswer, LoginInput, MeSerializer, Pass
 from accounts.lockout import client_address
 from accounts.passwords import check_sign_in
 from accounts.queries import grants_in_force, team_memberships
+from accounts.sign_in import keep_session
+from accounts.transitions_password import change_password
 from ledger.errors import NotAllowed
 from portal.parsing import SmallJSONParser
 
@@ -99,7 +101,10 @@ class Me(APIView):
 
 
 class MyPassword(APIView):
-    """Choose a new password; asks for the present one."""
+    """Choose a new password; asks for the present one and, where a second factor is enrolled, for its `code`.
+
+    Other sessions and API sign-ins end; the one of this call and tokens that have a name stay.
+    """
 
     open_before_password_change = True
     parser_classes = [SmallJSONParser]
@@ -107,11 +112,16 @@ class MyPassword(APIView):
     @extend_schema(request=PasswordInput, responses={204: None})
     def post(self, request):
         given = checked(PasswordInput, request)
-        transitions.change_password(
+        change_password(
             request.user,
             by=request.user,
             old_password=given["password"],
             new_password=given["new_password"],
+            code=given["code"],
+            revoke_named_tokens=given["revoke_tokens"],
+            present_token=request.auth,
             request_meta=request.META,
         )
+        if request.auth is None:
+            keep_session(request)
         return Response(status=status.HTTP_204_NO_CONTENT)

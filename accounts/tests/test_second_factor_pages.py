@@ -196,7 +196,7 @@ def test_setting_it_up_shows_picture_secret_and_link_then_the_recovery_codes_onc
     assert not any(code in later for code in codes)
 
 
-def test_a_stolen_session_sees_no_secret_without_the_password(lea_in, lea, phone):
+def test_a_stolen_session_sees_no_secret_without_the_password(phone, lea_in, lea):
     for path in ("start/", "recovery-codes/", "remove/"):
         for given in ({}, {"password": "wrong", "code": phone.code()}, {"code": phone.code()}):
             assert lea_in.post(PAGE + path, given).status_code in (400, 403, 409)
@@ -235,7 +235,7 @@ def test_a_setup_sent_twice_does_not_show_the_active_secret_again(lea_in, lea):
     assert secret not in again.content.decode()
 
 
-def test_new_codes_and_removal_on_the_page(lea_in, lea, phone):
+def test_new_codes_and_removal_on_the_page(phone, lea_in, lea):
     given = {"password": PASSWORD, "code": phone.code()}
     made = lea_in.post(PAGE + "recovery-codes/", given)
     codes = re.findall(r"<code>(\d{4} \d{4})</code>", made.content.decode())
