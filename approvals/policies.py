@@ -6,7 +6,7 @@ Four eyes are in `approvals.duties`, stand-ins in `approvals.absences`, delegati
 from django.db.models import Q
 
 from accounts.models import User
-from accounts.roles import check_holds_role
+from accounts.roles import holds_role
 from approvals.absences import absence_covering, span, stand_ins
 from approvals.duties import DECIDED, DECISIONS, check_duties, free_of_duties, place, principal_fault, told_at
 from approvals.enums import ActionType, LadderStatus, StageStatus
@@ -33,7 +33,8 @@ def check_eligible(user, stage, *, now):
     try:
         check_duties(user, stage)
         _check_named(user, stage, now)
-        check_holds_role(user, stage.required_role, team_of(stage), now=now)
+        if not holds_role(user, stage.required_role, team_of(stage), now=now):
+            raise NotAllowed(f"You do not hold the role {stage.required_role} here.", code="role_missing")
     except NotAllowed as refusal:
         raise NotAllowed(f"{refusal.sentence} {who_instead(stage, now=now)}", code=refusal.code) from None
 

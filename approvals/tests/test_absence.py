@@ -111,7 +111,7 @@ def test_a_stand_in_needs_the_role(lab):
     ladder = qa(lab)
     away(lab.mira, lab.lea)
     assert to_sign(lab.lea) == 0
-    with pytest.raises(NotAllowed, match="does not hold the role qa_lead"):
+    with pytest.raises(NotAllowed, match="You do not hold the role qa_lead"):
         approve(lab, ladder, 1, lab.lea)
 
 

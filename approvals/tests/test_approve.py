@@ -197,7 +197,7 @@ def test_an_approval_of_an_earlier_cycle_still_in_force_bars_the_later_stage(lab
 
 def test_without_the_role_nobody_signs(lab):
     sentence = refused(lab, "role_missing", by=lab.cleo, ladder=lab.ladder())
-    assert sentence == "Cleo Park does not hold the role scientist here. Lea Novak can sign it."
+    assert sentence == "You do not hold the role scientist here. Lea Novak can sign it."
 
 
 def test_an_administrator_without_the_role_does_not_sign(lab):

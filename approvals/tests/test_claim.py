@@ -57,7 +57,7 @@ def test_claiming_twice_is_refused(lab, ladder):
 
 
 def test_who_could_not_sign_does_not_claim(lab, ladder):
-    for person, words in ((lab.lea, "does not hold the role"), (lab.requester, "You requested this")):
+    for person, words in ((lab.lea, "You do not hold the role"), (lab.requester, "You requested this")):
         with pytest.raises(NotAllowed, match=words):
             claim_stage(lab.stage(ladder, 1).pk, by=person)
     assert lab.stage(ladder, 1).claimed_by is None
