@@ -6,9 +6,14 @@ from ledger.canonical import rfc3339
 from ledger.chain import Chain, actor_columns, column_fault
 
 
-def heads():
-    for pk, count, head in Execution.objects.order_by("pk").values_list("pk", "event_count", "head_hash").iterator():
-        yield chain_id(pk), count, head or None
+def ids():
+    yield from map(chain_id, Execution.objects.order_by("pk").values_list("pk", flat=True).iterator())
+
+
+def head(chain):
+    pk = chain.removeprefix("urn:uuid:")
+    count, digest = Execution.objects.values_list("event_count", "head_hash").get(pk=pk)
+    return count, digest or None
 
 
 def rows(chain):
@@ -27,4 +32,4 @@ def mismatch(row, members):
     return column_fault(columns, members)
 
 
-TIMELINES = Chain(name="timeline", heads=heads, rows=rows, mismatch=mismatch)
+TIMELINES = Chain(name="timeline", ids=ids, head=head, rows=rows, mismatch=mismatch)

@@ -52,9 +52,14 @@ def locked_family(family_id):
         yield AuditLog(TemplateFamily.objects.select_for_update().get(pk=family_id))
 
 
-def _heads():
-    for pk, count, head in TemplateFamily.objects.order_by("pk").values_list("pk", "audit_count", "audit_head"):
-        yield chain_id(pk), count, head or None
+def _ids():
+    yield from map(chain_id, TemplateFamily.objects.order_by("pk").values_list("pk", flat=True).iterator())
+
+
+def _head(chain):
+    pk = chain.removeprefix("urn:uuid:")
+    count, digest = TemplateFamily.objects.values_list("audit_count", "audit_head").get(pk=pk)
+    return count, digest or None
 
 
 def _rows(chain):
@@ -67,4 +72,4 @@ def _mismatch(row, members):
     return column_fault(columns, members)
 
 
-AUDIT_LOGS = Chain(name="templates", heads=_heads, rows=_rows, mismatch=_mismatch)
+AUDIT_LOGS = Chain(name="templates", ids=_ids, head=_head, rows=_rows, mismatch=_mismatch)

@@ -82,12 +82,14 @@ class Fault:
 class Chain:
     """A family of chains that `verify_ledger` walks.
 
-    `heads()` yields (chain id, expected count, expected head digest or None); `rows(chain id)` yields records
-    in order; `mismatch(row, members)` answers why a row's columns disagree with its sealed text, or None.
+    `ids()` yields the chains' ids; `head(chain id)` answers how many rows it should have and the digest of the last,
+    or None for an empty one; `rows(chain id)` yields records in order; `mismatch(row, members)` answers why a row's
+    columns disagree with its sealed text, or None.
     """
 
     name: str
-    heads: object
+    ids: object
+    head: object
     rows: object
     mismatch: object
 
@@ -106,8 +108,18 @@ def register(chain):
     REGISTRY[chain.name] = chain
 
 
-def first_fault(chain, chain_id, *, count, head):
-    """Walk one chain in bounded memory; the first Fault, or None when every row fits."""
+def fault_in(chain, chain_id):
+    """The first Fault of one chain, or None; the portal goes on writing meanwhile."""
+    count, head = chain.head(chain_id)
+    return first_fault(chain, chain_id, count=count, head=head, later=chain.head)
+
+
+def first_fault(chain, chain_id, *, count, head, later=None):
+    """Walk one chain in bounded memory; the first Fault, or None when every row fits.
+
+    `count` and `head` are as they stood before; where more rows are found, `later(chain_id)` is asked whether they
+    were written meanwhile.
+    """
     expected, position, name = genesis(chain_id), 0, f"{chain.name} {chain_id}"
     for row in chain.rows(chain_id):
         position += 1
@@ -115,9 +127,14 @@ def first_fault(chain, chain_id, *, count, head):
         if reason:
             return Fault(name, position, str(row.pk), reason)
         expected = row.hash
+        if position == count and head not in (None, expected):
+            return Fault(name, position, "-", f"head is {expected}, {head} expected")
+    if later and count is not None and position > count:
+        # A row and the head that counts it are written together, so this head is not older than the rows.
+        count = min(position, later(chain_id)[0])
     if count is not None and position != count:
         return Fault(name, position + 1, "-", f"{count} rows expected, {position} found")
-    if head is not None and head != expected:
+    if count is None and head not in (None, expected):
         return Fault(name, position, "-", f"head is {expected}, {head} expected")
     return None
 

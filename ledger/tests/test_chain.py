@@ -2,7 +2,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from ledger.chain import Chain, first_fault, genesis, link
+from ledger.chain import Chain, fault_in, first_fault, genesis, link
 
 CHAIN_ID = "urn:uuid:11111111-1111-4111-8111-111111111111"
 
@@ -16,9 +16,14 @@ def sealed_rows(count):
     return rows
 
 
+def chain_of(rows, heads=()):
+    """Answers one of `heads` after the other."""
+    heads = iter(heads)
+    return Chain("test", None, lambda _: next(heads), lambda _: iter(rows), lambda row, members: None)
+
+
 def fault_of(rows, count=4, head=None):
-    chain = Chain(name="test", heads=None, rows=lambda _: iter(rows), mismatch=lambda row, members: None)
-    return first_fault(chain, CHAIN_ID, count=count, head=head)
+    return first_fault(chain_of(rows), CHAIN_ID, count=count, head=head)
 
 
 def test_an_untouched_chain_has_no_fault():
@@ -65,3 +70,20 @@ def test_a_chain_rewritten_from_the_start_is_noticed_by_its_head():
         row.body, row.hash, row.previous_hash, head = sealed.body, sealed.hash, head, sealed.hash
     assert fault_of(rewritten) is None
     assert "expected" in fault_of(rewritten, head=published).reason
+
+
+def test_rows_written_while_a_chain_is_walked_are_no_fault():
+    rows = sealed_rows(6)
+    assert fault_in(chain_of(rows, [(4, rows[3].hash), (7, "written after the walk")]), CHAIN_ID) is None
+
+
+def test_rows_past_the_head_are_a_fault_although_the_chain_grew():
+    rows = sealed_rows(6)
+    fault = fault_in(chain_of(rows, [(4, rows[3].hash), (5, rows[4].hash)]), CHAIN_ID)
+    assert fault.reason == "5 rows expected, 6 found"
+
+
+def test_a_head_that_is_not_that_of_its_row_is_a_fault_although_the_chain_grew():
+    rows = sealed_rows(6)
+    fault = fault_in(chain_of(rows, [(4, "f" * 64), (6, rows[5].hash)]), CHAIN_ID)
+    assert (fault.sequence, fault.reason) == (4, f"head is {rows[3].hash}, {'f' * 64} expected")

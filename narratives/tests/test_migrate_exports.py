@@ -15,7 +15,7 @@ from accounts.models import User
 from governance.audit import AUDIT_LOGS
 from governance.models import TemplateAuditLog
 from governance.transitions import archive_template, create_template
-from ledger.chain import first_fault
+from ledger.chain import fault_in
 from narratives import backfill, backfill_transitions
 from narratives.management.commands import migrate_exports
 from narratives.models import NarrativeExport
@@ -75,8 +75,8 @@ def test_an_export_gets_the_snapshot_of_the_very_version_it_names(lab):
     assert (entry.actor, entry.details["export_id"]) == (User.objects.system(), str(old))
     assert entry.details["snapshot_id"] == str(first.snapshot.pk)
     assert NarrativeExport.objects.values("content", "content_digest", "metadata", "notes").get(pk=old) == before
-    for chain, count, head in AUDIT_LOGS.heads():
-        assert first_fault(AUDIT_LOGS, chain, count=count, head=head) is None
+    for chain in AUDIT_LOGS.ids():
+        assert fault_in(AUDIT_LOGS, chain) is None
 
 
 def test_running_twice_changes_nothing_more_and_tells_no_anomaly_twice(lab, folder):
@@ -220,8 +220,8 @@ def test_killed_in_the_middle_it_goes_on(settings):
     assert bindings() == NarrativeExport.objects.filter(template_snapshot__isnull=False).count() == 2
     assert migrate() == counted(2, 2)
     assert bindings() == 4
-    for chain, count, head in AUDIT_LOGS.heads():
-        assert first_fault(AUDIT_LOGS, chain, count=count, head=head) is None
+    for chain in AUDIT_LOGS.ids():
+        assert fault_in(AUDIT_LOGS, chain) is None
 
 
 def _killed_at_the_third():

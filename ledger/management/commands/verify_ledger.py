@@ -23,9 +23,10 @@ class Command(BaseCommand):
         if absent:
             faults.append(f"append-only triggers are missing: {', '.join(sorted(absent))}")
         for chain in chains.REGISTRY.values():
-            for chain_id, count, head in chain.heads():
+            for chain_id in chain.ids():
                 walked += 1
-                fault = chains.first_fault(chain, chain_id, count=count, head=head)
+                count, head = chain.head(chain_id)
+                fault = chains.first_fault(chain, chain_id, count=count, head=head, later=chain.head)
                 if fault:
                     faults.append(str(fault))
                 elif count:
