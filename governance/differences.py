@@ -1,8 +1,10 @@
 """What differs between two versions of a ladder, in words. Pure: definitions in, sentences out."""
 
+from collections import Counter
 from difflib import SequenceMatcher
 
-from governance.stage_rules import people_told, rules_in_words
+from governance.stage_rules import counted, people_told, rules_in_words
+from governance.stage_words import stage_in_words, steps_in_words
 from ledger.canonical import canonical_text
 
 HEADER_WORDS = {
@@ -11,26 +13,8 @@ HEADER_WORDS = {
     "default_stage_sla_hours": "Default time limit",
     "permitted_roles": "Permitted roles",
 }
-STAGE_WORDS = {
-    "required_role": "role",
-    "sla_hours": "time limit",
-    "assignee_id": "assignee",
-    "stage_step_indexes": "steps",
-    "stage_gate_keys": "gate keys",
-}
-RULES = ("reminder_hours", "escalation", "exclude_uploaders")
-
-
-def stage_in_words(stage, default_sla_hours=None, names=None):
-    """For example "QA review by any qa_lead, within 24 hours; reminder 4 hours before".
-
-    `names` maps the ids that `people_in` finds to printed names.
-    """
-    assignee, role = stage.get("assignee_id"), stage["required_role"]
-    who = f"{(names or {}).get(assignee, 'a named person')} as {role}" if assignee else f"any {role}"
-    hours = stage.get("sla_hours") or default_sla_hours
-    limit = f", within {hours} hour{'' if hours == 1 else 's'}" if hours else ", no time limit"
-    return "; ".join([f"{stage['name']} by {who}{limit}", *rules_in_words(stage.get("metadata"), names)])
+RULES_OF = {"reminder": "reminder_hours", "escalation": "escalation", "evidence uploaders": "exclude_uploaders"}
+RULES = frozenset(RULES_OF.values())
 
 
 def people_in(stages):
@@ -42,7 +26,7 @@ def people_in(stages):
 def differences(before, after, names=None):
     """From one definition to another, as `{"part", "kind", "detail"}`; kind is added, removed or changed."""
     found = [
-        {"part": field, "kind": "changed", "detail": f"{words}: {_shown(before[field])} → {_shown(after[field])}"}
+        {"part": field, "kind": "changed", "detail": f"{words}: {_head(before, field)} → {_head(after, field)}"}
         for field, words in HEADER_WORDS.items()
         if before[field] != after[field]
     ]
@@ -50,58 +34,99 @@ def differences(before, after, names=None):
 
 
 def _stage_differences(before, after, names):
-    old = {stage["name"]: stage for stage in before["stages"]}
-    new = {stage["name"]: stage for stage in after["stages"]}
+    old, new = by_name(before["stages"]), by_name(after["stages"])
     found = [_whole_stage("removed", old[name], before, names) for name in old if name not in new]
     found += [_whole_stage("added", new[name], after, names) for name in new if name not in old]
     for name in (name for name in new if name in old):
-        was, becomes = _facts(old[name], names), _facts(new[name], names)
-        for words in [words for words in becomes if was[words] != becomes[words]]:
-            found.append(_line(name, "changed", f"{name}, {words}: {was[words]} → {becomes[words]}"))
+        was, becomes = _facts(old[name], before, names), _facts(new[name], after, names)
+        for what in [what for what in becomes if was[what][0] != becomes[what][0]]:
+            found.append(_line(name, "changed", f"{name}, {what}: {was[what][1]} → {becomes[what][1]}"))
     kept_before, kept_after = [name for name in old if name in new], [name for name in new if name in old]
     if kept_before != kept_after:
         found.append(_line("order", "changed", f"Order: {' → '.join(kept_before)} became {' → '.join(kept_after)}"))
     return found
 
 
-def _facts(stage, names):
-    """What a stage says but its name, as `{what: words}`."""
+def by_name(stages):
+    """Stages by name; in a ladder of one's own a name may come twice, then the second is "name (2)"."""
+    found, seen = {}, Counter()
+    for stage in stages:
+        name = stage["name"]
+        seen[name] += 1
+        found[name if seen[name] == 1 else f"{name} ({seen[name]})"] = stage
+    return found
+
+
+def _facts(stage, definition, names):
+    """What a stage says but its name, as `{what: (value, words)}`."""
     metadata = stage.get("metadata") or {}
-    shown = {words: _shown(stage.get(field)) for field, words in STAGE_WORDS.items()}
-    shown["assignee"] = names.get(stage.get("assignee_id"), shown["assignee"])
-    reminder, overdue, uploaders = ("; ".join(rules_in_words({rule: metadata.get(rule)}, names)) for rule in RULES)
     rest = {key: value for key, value in metadata.items() if key not in RULES}
-    return shown | {
-        "reminder": reminder.removeprefix("reminder ") or "none",
-        "escalation": overdue or "none",
-        "evidence uploaders": "do not sign" if uploaders else "may sign",
-        "metadata": canonical_text(rest) if rest else "none",
+    assignee, hours, role = stage.get("assignee_id"), stage.get("sla_hours"), stage["required_role"]
+    indexes, gates = list(stage.get("stage_step_indexes") or ()), list(stage.get("stage_gate_keys") or ())
+    default = "the default" if definition["default_stage_sla_hours"] else "none"
+    return {
+        "role": (role, role),
+        "time limit": (hours or default, counted(hours) if hours else default),
+        "assignee": (assignee, names.get(assignee, "a named person") if assignee else "none"),
+        "steps": (indexes, steps_in_words(indexes) or "none"),
+        "gate keys": (gates, ", ".join(gates) or "none"),
+        **{what: _rule(metadata, member, names) for what, member in RULES_OF.items()},
+        "metadata": (rest, canonical_text(rest) if rest else "none"),
     }
 
 
+def _rule(metadata, member, names):
+    value = metadata.get(member) or None
+    words = "; ".join(rules_in_words({member: value}, names)) or "none"
+    if member == "exclude_uploaders":
+        return value, "do not sign" if value else "may sign"
+    return value, words.removeprefix("reminder ")
+
+
 def _whole_stage(kind, stage, definition, names):
-    words = stage_in_words(stage, definition["default_stage_sla_hours"], names)
-    return _line(stage["name"], kind, f"Stage {kind}: {words}")
+    return _line(stage["name"], kind, f"Stage {kind}: {_words(stage, definition, names)}")
 
 
-def side_by_side(before, after):
-    """Rows of (stage before or None, stage after or None), aligned by name."""
-    left, right = before["stages"], after["stages"]
-    matcher = SequenceMatcher(None, [s["name"] for s in left], [s["name"] for s in right], autojunk=False)
+def compared_stages(before, after, names=None):
+    """Side by side, in order, as `{"kind", "before", "after"}` in words, "" for what is not there.
+
+    `kind` is same, changed, added, removed or moved; a stage that moved has one row for each of its places.
+    """
+    left, right = (list(by_name(definition["stages"]).items()) for definition in (before, after))
+    old, new = [name for name, _ in left], [name for name, _ in right]
     rows = []
-    for _tag, i1, i2, j1, j2 in matcher.get_opcodes():
-        span = max(i2 - i1, j2 - j1)
-        rows += [(left[i1 + n] if i1 + n < i2 else None, right[j1 + n] if j1 + n < j2 else None) for n in range(span)]
+    for tag, i1, i2, j1, j2 in SequenceMatcher(None, old, new, autojunk=False).get_opcodes():
+        was = [_words(stage, before, names) for _, stage in left[i1:i2]]
+        becomes = [_words(stage, after, names) for _, stage in right[j1:j2]]
+        if tag == "equal":
+            rows += [_row("same" if a == b else "changed", a, b) for a, b in zip(was, becomes, strict=True)]
+        else:
+            rows += [
+                _row("moved" if name in new else "removed", words) for name, words in zip(old[i1:i2], was, strict=True)
+            ]
+            rows += [
+                _row("moved" if name in old else "added", "", words)
+                for name, words in zip(new[j1:j2], becomes, strict=True)
+            ]
     return rows
+
+
+def _row(kind, before, after=""):
+    return {"kind": kind, "before": before, "after": after}
+
+
+def _words(stage, definition, names):
+    return stage_in_words(stage, definition["default_stage_sla_hours"], names)
 
 
 def _line(name, kind, detail):
     return {"part": f"stage:{name}", "kind": kind, "detail": detail}
 
 
-def _shown(value):
-    if value in (None, "", [], {}):
+def _head(definition, field):
+    value = definition[field]
+    if value in (None, "", []):
         return "none"
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    return str(value)
+    if field == "default_stage_sla_hours":
+        return counted(value)
+    return ", ".join(value) if isinstance(value, list) else value

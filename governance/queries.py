@@ -1,5 +1,6 @@
 """Which ladder applies to an export (api.md, "Which ladder"), and the names that ladders are told with."""
 
+from collections import Counter
 from dataclasses import dataclass
 from uuid import UUID
 
@@ -132,9 +133,19 @@ def template_drift(snapshot_id):
 
 
 def names_in(stages):
-    """The printed names of everybody whom stages name, by id; one query, none where nobody is named."""
+    """The printed names of everybody whom stages name, by id, with the address of those who share one.
+
+    One query, none where nobody is named.
+    """
     wanted = people_in(stages)
-    return {str(user.pk): user.printed_name for user in User.objects.filter(pk__in=wanted)} if wanted else {}
+    people = list(User.objects.filter(pk__in=wanted)) if wanted else []
+    shared = Counter(person.printed_name for person in people)
+    return {
+        str(person.pk): f"{person.printed_name} ({person.email})"
+        if shared[person.printed_name] > 1
+        else person.printed_name
+        for person in people
+    }
 
 
 def roles_nobody_holds(stages):

@@ -58,20 +58,25 @@ def with_rules(metadata, **rules):
 def rules_in_words(metadata, names=None):
     """For example `["reminder 4 hours before"]`; `names` maps ids to printed names."""
     rules = stage_rules(metadata)
-    words = [f"reminder {_counted(rules.reminder_hours)} before"] if rules.reminder_hours else []
+    words = [f"reminder {counted(rules.reminder_hours)} before"] if rules.reminder_hours else []
     words += [_rung_in_words(rung, names or {}) for rung in rules.escalation]
     return words + (["evidence uploaders do not sign"] if rules.exclude_uploaders else [])
 
 
 def _rung_in_words(rung, names):
-    when = f"after {_counted(rung.after_hours)} overdue" if rung.after_hours else "once overdue"
+    when = f"after {counted(rung.after_hours)} overdue" if rung.after_hours else "once overdue"
     if rung.to == TEAM_OWNERS:
         return f"{when} the team's owners are told"
     return f"{when} {names.get(rung.to, 'a named person')} is told"
 
 
-def _counted(hours):
-    return f"{hours} hour{'' if hours == 1 else 's'}"
+def counted(hours):
+    """For example "1 hour"."""
+    return some(hours, "hour")
+
+
+def some(count, noun):
+    return f"{count:,} {noun}{'' if count == 1 else 's'}"
 
 
 def rule_faults(metadata):

@@ -8,11 +8,13 @@ from django.views.decorators.http import require_safe
 
 from accounts.scoping import NOT_THERE
 from experiments.models import Execution
-from governance.differences import differences, side_by_side, stage_in_words
+from governance.audit_words import told
+from governance.differences import compared_stages, differences
 from governance.enums import TemplateStatus
 from governance.models import TemplateAssignment, TemplateFamily, TemplateStage, WorkflowTemplate
 from governance.policies import can_manage_ladders
 from governance.queries import names_in, roles_nobody_holds
+from governance.stage_words import stage_parts
 from governance.transitions import ladder_definition, stages_of
 from portal.paging import page_of
 
@@ -97,7 +99,7 @@ def ladder(request, key):
         "before": before,
         "tab": request.GET.get("tab") if request.GET.get("tab") in TABS else TABS[0],
         "manages": can_manage_ladders(request.user),
-        "stages": [(stage, _words(stage, shown, names)) for stage in stages],
+        "stages": [(stage, stage_parts(stage, shown.default_stage_sla_hours, names)) for stage in stages],
         "unheld": roles_nobody_holds(stages),
         "place_count": places.count(),
     }
@@ -110,13 +112,14 @@ def _tab(request, context, versions, places, names):
     if tab == "versions":
         return {"page": page_of(versions.prefetch_related(None), request, order="-version")}
     if tab == "assignments":
-        return {"page": page_of(places, request, order="-assigned_at")}
+        return {"page": page_of(places, request, order="-assigned_at"), "current": _current(versions)}
     if tab == "differences" and before:
         others = versions.exclude(pk=shown.pk).values_list("version", flat=True)[:COMPARABLE]
         return _compared(before, shown, names) | {"others": sorted({*others, before.version}, reverse=True)}
     if tab == "audit" and context["manages"]:
         log = context["family"].audit_log.select_related("actor", "template")
-        return {"page": page_of(log, request, order="-sequence")}
+        page = page_of(log, request, order="-sequence")
+        return {"page": page, "entries": told(page.items)}
     return {}
 
 
@@ -130,14 +133,6 @@ def _current(versions):
     return versions.filter(status=TemplateStatus.PUBLISHED).first()
 
 
-def _words(stage, template, names):
-    return stage_in_words(stage, template.default_stage_sla_hours, names)
-
-
 def _compared(before, after, names):
     old, new = ladder_definition(before, stages_of(before)), ladder_definition(after, stages_of(after))
-    rows = [
-        (left and _words(left, before, names), right and _words(right, after, names))
-        for left, right in side_by_side(old, new)
-    ]
-    return {"found": differences(old, new, names), "rows": rows}
+    return {"found": differences(old, new, names), "rows": compared_stages(old, new, names)}

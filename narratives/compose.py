@@ -15,9 +15,9 @@ from approvals.sla import deadline
 from evidence.catalog import discover
 from evidence.enums import EvidenceType
 from governance.blueprint import DEFAULT_ROLE
-from governance.differences import stage_in_words
 from governance.queries import assigned_snapshot, blueprint_of, names_in
 from governance.stage_rules import stage_rules
+from governance.stage_words import stage_parts
 from ledger.errors import Refusal, TransitionDenied
 from narratives.differences import narrative_diff
 from narratives.forms import ComposeForm
@@ -108,8 +108,8 @@ def _assigned(snapshot, execution, requester):
         people = holders.get(stage.required_role, [])
         if stage.assignee_id:
             people = [user for user in people if str(user.pk) == stage.assignee_id]
-        words = stage_in_words(stage.members(), names=names)
-        stages.append({"words": words, "people": people[:4], "starving": warnings.get(number)})
+        parts = stage_parts(stage.members(), names=names)
+        stages.append({"parts": parts, "people": people[:4], "starving": warnings.get(number)})
     return {
         "snapshot": snapshot,
         "name": blueprint.name,

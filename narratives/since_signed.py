@@ -3,6 +3,7 @@
 from approvals.duties import decisions_in_force
 from approvals.models import ApprovalAction, Signature
 from governance.differences import differences
+from governance.queries import names_in
 from ledger.canonical import loads
 from narratives.models import NarrativeExport
 
@@ -40,7 +41,8 @@ def ladder_differences(old, new):
     if old.ladder.blueprint_digest == new.ladder.blueprint_digest:
         return []
     before, after = (WHOLE_LADDER | _shown(loads(export.ladder.blueprint_text)) for export in (old, new))
-    return [each["detail"] for each in differences(before, after)]
+    names = names_in([*before["stages"], *after["stages"]])
+    return [each["detail"] for each in differences(before, after, names)]
 
 
 def _shown(blueprint):

@@ -75,7 +75,7 @@ def test_a_difference_is_said_in_words(api):
     changed = {**BODY, "stage_blueprint": [{**BODY["stage_blueprint"][0], "sla_hours": 8}]}
     second = api.post(BASE, changed, format="json").json()
     found = api.get(f"{BASE}/{second['id']}/diff?against={first['id']}").json()["differences"]
-    assert [entry["detail"] for entry in found] == ["QA review, time limit: 24 → 8"]
+    assert [entry["detail"] for entry in found] == ["QA review, time limit: 24 hours → 8 hours"]
 
 
 @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ def test_differences_are_shown_in_words_and_side_by_side(client, admin, assigned
     publish_template(second, by=admin)
     client.force_login(admin)
     page = client.get("/governance/ladders/biosafety/?tab=differences").content.decode()
-    assert "QA review, time limit: 24 → 8" in page
+    assert "QA review, time limit: 24 hours → 8 hours" in page
     assert "within 24 hours" in page
     assert "within 8 hours" in page
 

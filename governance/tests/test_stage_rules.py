@@ -6,9 +6,10 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import RoleGrant, User
 from governance.blueprint import ad_hoc_ladder
-from governance.differences import differences, stage_in_words
+from governance.differences import differences
 from governance.ladder_files import definition_of, dump, import_definition, load
 from governance.stage_rules import StageRules, stage_rules, with_rules
+from governance.stage_words import stage_in_words
 from governance.transitions import create_template, ladder_definition, publish_template, stages_of
 from ledger.canonical import digest
 from ledger.errors import Invalid
@@ -70,6 +71,13 @@ def test_the_rules_are_said_in_words():
     rungs = [{"after_hours": 0, "to": "team_owners"}, {"after_hours": 1, "to": SOMEBODY}]
     assert stage_in_words(stage(escalation=rungs), names={SOMEBODY: "Ada Ng"}).endswith(
         "; once overdue the team's owners are told; after 1 hour overdue Ada Ng is told"
+    )
+
+
+def test_a_stage_says_its_steps_as_the_run_numbers_them_and_its_gates():
+    covering = {"stage_step_indexes": [0, 2], "stage_gate_keys": ["release"]}
+    assert stage_in_words({**stage(), **covering}) == (
+        "QA review by any qa_lead, within 24 hours; covers steps 1, 3; gate release"
     )
 
 

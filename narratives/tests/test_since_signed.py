@@ -59,7 +59,7 @@ def test_the_next_version_shows_what_changed_in_narrative_evidence_and_ladder(la
     assert "You approved version 1" in seen(client, page(second))
     words = seen(client, page(second, "changes&against=signed"))
     assert "You approved version 1, stage 1, QA review" in words
-    assert "QA review, time limit: 24 → 48" in words
+    assert "QA review, time limit: 24 hours → 48 hours" in words
     assert "Plate 3 attached" in words
     assert "added" in words
     assert "removed" in words
@@ -84,7 +84,7 @@ def test_the_api_answers_the_same(lab, rejected):
     answer = client_of(lab.mira).get(f"{base(lab)}/{second.pk}/diff?against=signed").json()
     assert answer["against"] == str(rejected.pk)
     assert answer["signed_at"] is not None
-    assert answer["ladder"] == ["QA review, time limit: 24 → 48"]
+    assert answer["ladder"] == ["QA review, time limit: 24 hours → 48 hours"]
     assert "Plate 3 attached" in answer["diff"]
     assert len(answer["evidence"]["added"]) == len(answer["evidence"]["removed"]) == 1
     refused = client_of(lab.jonas).get(f"{base(lab)}/{second.pk}/diff?against=signed")

@@ -66,7 +66,7 @@ def publish_two_versions(page):
     press(page, "Publish")
     page.get_by_role("link", name="See in the portal").click()
     page.get_by_role("link", name="Changes since v1").click()
-    expect(page.locator("#content")).to_contain_text("QA review, time limit: 24 → 8")
+    expect(page.locator("#content")).to_contain_text("QA review, time limit: 24 hours → 8 hours")
 
 
 def compose_without_a_way_around(jonas, run):
