@@ -32,6 +32,15 @@ def decrypt(text):
         raise Unreadable(ANOTHER_KEY) from error
 
 
+def renewed(text):
+    """The same secret under the present SECRET_KEY; `text` itself where it is so already. Raises Unreadable."""
+    try:
+        fernet(settings.SECRET_KEY).decrypt(text.encode())
+    except InvalidToken:
+        return encrypt(decrypt(text))
+    return text
+
+
 def keys():
     return MultiFernet([fernet(secret) for secret in (settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS)])
 
