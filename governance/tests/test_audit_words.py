@@ -38,5 +38,7 @@ def test_every_action_has_words(olga, draft):
     given = {"stage_count": 2, "changed": ["name"]}
     with locked_family(draft.family_id) as log:
         for action, members in AUDIT_DETAILS.items():
-            log.record(action, by=olga, template=draft, **{member: given.get(member, "x") for member in members})
+            log.record(
+                action, by=olga, template=draft, **{member: given.get(member, str(draft.pk)) for member in members}
+            )
     assert all("{" not in words for _, words in told(TemplateAuditLog.objects.all()))
