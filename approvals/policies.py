@@ -33,8 +33,7 @@ def check_eligible(user, stage, *, now):
     try:
         check_duties(user, stage)
         _check_named(user, stage, now)
-        if not holds_role(user, stage.required_role, team_of(stage), now=now):
-            raise NotAllowed(f"You do not hold the role {stage.required_role} here.", code="role_missing")
+        _check_role(user, stage, now)
     except NotAllowed as refusal:
         raise NotAllowed(f"{refusal.sentence} {who_instead(stage, now=now)}", code=refusal.code) from None
 
@@ -216,6 +215,11 @@ def _check_named(user, stage, now):
     if fault := principal_fault(stage.assignee, stage, now=now):
         code, words = fault
         raise NotAllowed(f"{words}, so nobody stands in for them here.", code=code)
+
+
+def _check_role(user, stage, now):
+    if not holds_role(user, stage.required_role, team_of(stage), now=now):
+        raise NotAllowed(f"You do not hold the role {stage.required_role} here.", code="role_missing")
 
 
 def delegator(stage):

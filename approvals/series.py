@@ -1,7 +1,8 @@
 """A series of signings: one full authentication, then one act per record within a time limit (ADR 0015).
 
 It lives in the signer's session on the server, for `SIGNING_SERIES_MINUTES`. Every record has to be shown before it can
-be signed: showing it hands out a key that is good for that record, as it stood, once.
+be signed: showing it hands out a key that is good for that record, as it stood, once. What was signed in it is read
+from the signatures: of two requests at once, one overwrites what the other kept in the session.
 """
 
 import secrets
@@ -13,6 +14,8 @@ from django.utils import timezone
 from django.utils.crypto import constant_time_compare
 
 from accounts.passwords import Authentication
+from approvals.models import Signature
+from ledger.canonical import loads, rfc3339
 from ledger.errors import NotAllowed, TransitionDenied
 
 SLOT = "signing_series"
@@ -21,19 +24,24 @@ MOST_SHOWN = 50
 
 @dataclass
 class Series:
-    """`signed` and `skipped` are stage ids; `shown` maps a stage id to `[key, digest, cycle]`."""
+    """`skipped` are stage ids; `shown` maps a stage id to `[key, digest, cycle]`."""
 
     user_id: str
     authentication: object
     until: datetime
-    signed: list
     skipped: list
     shown: dict
+
+    def signatures(self):
+        """What was signed in this series, oldest first."""
+        at = self.authentication.at
+        rows = Signature.objects.filter(signer=self.user_id, created_at__gte=at).order_by("created_at", "sequence")
+        return [each for each in rows.select_related("ladder", "action__stage") if _made_in_series(each, rfc3339(at))]
 
     @property
     def number(self):
         """Of the next signature, from 1."""
-        return len(self.signed) + 1
+        return len(self.signatures()) + 1
 
 
 def begin(request, authentication):
@@ -46,7 +54,6 @@ def begin(request, authentication):
         "method": authentication.method,
         "at": authentication.at.isoformat(),
         "until": (authentication.at + timedelta(minutes=settings.SIGNING_SERIES_MINUTES)).isoformat(),
-        "signed": [],
         "skipped": [],
         "shown": {},
     }
@@ -60,26 +67,34 @@ def check_offered():
 
 def current(request):
     """The Series that runs in this session, or None; one whose time is over, or of somebody else, counts as none."""
+    series = _kept(request)
+    running = series and settings.SIGNING_SERIES_MINUTES and series.until > timezone.now()
+    return series if running else None
+
+
+def end(request):
+    """The series ends; answers it, or None."""
+    series = _kept(request)
+    request.session.pop(SLOT, None)
+    return series
+
+
+def _kept(request):
     kept = request.session.get(SLOT)
-    if not kept or not settings.SIGNING_SERIES_MINUTES:
-        return None
-    until = datetime.fromisoformat(kept["until"])
-    if kept["user"] != str(request.user.pk) or until <= timezone.now():
+    if not kept or kept["user"] != str(request.user.pk):
         return None
     return Series(
         user_id=kept["user"],
         authentication=Authentication(method=kept["method"], at=datetime.fromisoformat(kept["at"])),
-        until=until,
-        signed=kept["signed"],
+        until=datetime.fromisoformat(kept["until"]),
         skipped=kept["skipped"],
         shown=kept["shown"],
     )
 
 
-def end(request):
-    """The series ends; answers the ids of the stages that were signed in it."""
-    kept = request.session.pop(SLOT, None)
-    return kept["signed"] if kept else []
+def _made_in_series(signature, at):
+    told = loads(signature.statement)["authentication"]
+    return told["at"] == at and "series" in told
 
 
 def show(request, stage):
@@ -111,12 +126,6 @@ def take(request, stage_id, key, *, digest, cycle):
     if not wanted or not constant_time_compare(wanted[0], key) or wanted[1:] != [digest, cycle]:
         raise TransitionDenied("Read the record as it is now, then sign it.", code="not_shown")
     return replace(series.authentication, series=series.number, until=series.until)
-
-
-def note_signed(request, stage_id):
-    """The record is signed; the next one has the next number."""
-    request.session[SLOT]["signed"].append(str(stage_id))
-    request.session.modified = True
 
 
 def skip(request, stage_id):

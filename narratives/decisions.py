@@ -57,10 +57,7 @@ def _decide(request, pk, *, form_class, verb):
         return _again(request, found, sign_form=form, in_series=in_series, status=show_refusal(form, refusal))
     said = "approved" if verb is approve_stage else "rejected"
     messages.success(request, f"Your signature is recorded: {found.execution.title}, version {found.version} {said}.")
-    if in_series:
-        series.note_signed(request, stage_id)
-        return redirect("sign_next")
-    return redirect("export", pk=found.pk)
+    return redirect("sign_next") if in_series else redirect("export", pk=found.pk)
 
 
 def _authentication(request, stage_id, given):

@@ -13,7 +13,6 @@ from accounts.scoping import uuid_or_404
 from accounts.second_factor import is_enrolled
 from approvals import series
 from approvals.forms import SeriesForm
-from approvals.models import Signature
 from approvals.queries import stages_to_sign
 from ledger.errors import Refusal
 from portal.problems import show_refusal
@@ -102,12 +101,8 @@ def _start_page(request, form, status=200):
 
 
 def _finished_page(request):
-    signed = Signature.objects.filter(action__stage__in=series.end(request), signer=request.user)
-    signed = signed.select_related("ladder", "action__stage").order_by("created_at")
+    ended = series.end(request)
+    signed = {each.action.stage_id: each for each in ended.signatures()} if ended else {}
     left = waiting(request.user, now=timezone.now()).count()
-    context = {"signed": _newest_per_stage(signed), "left": left, "now": timezone.now()}
+    context = {"signed": list(signed.values()), "left": left, "now": timezone.now()}
     return render(request, "narratives/sign_next_finished.html", context)
-
-
-def _newest_per_stage(signatures):
-    return list({each.action.stage_id: each for each in signatures}.values())

@@ -247,3 +247,24 @@ def test_a_claim_in_a_series_comes_back_to_the_record_in_the_series(lab, exports
     back = re.search('name="next" value="([^"]*series=1)"', html)[1]
     claimed = mira.post(reverse("export_claim", args=[export.pk, fields["stage_id"]]), {"next": back}, follow=True)
     assert 'name="series"' in claimed.content.decode()
+
+
+def test_what_was_signed_is_counted_though_another_tab_overwrote_the_session(lab, exports, mira):
+    start(mira)
+    export, fields = shown(mira)
+    before = mira.session["signing_series"]
+    sign(mira, export, fields)
+    session = mira.session
+    session["signing_series"] = before
+    session.save()
+    export, fields = shown(mira)
+    sign(mira, export, fields)
+    assert loads(export.ladder.signatures.get().statement)["authentication"]["series"] == 2
+    assert "You signed 2 records" in mira.post(reverse("sign_next_end")).content.decode()
+
+
+def test_a_signature_with_the_password_is_not_one_of_the_series(lab, exports, mira):
+    start(mira)
+    export, fields = shown(mira)
+    sign(mira, export, fields | {"series": ""}, password=PASSWORD)
+    assert "You signed 0 records" in mira.post(reverse("sign_next_end")).content.decode()
