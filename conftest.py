@@ -8,6 +8,8 @@ from django.contrib.auth.hashers import make_password
 from django.core.cache import caches
 from django.db import connections
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck
+from hypothesis import settings as examples
 
 from accounts.models import SYSTEM_EMAIL
 from ledger import triggers
@@ -19,6 +21,11 @@ if find_spec("playwright") is None:
 
 
 def pytest_configure():
+    # A busy machine is slow and not wrong, and one commit gives one answer: the same examples in every run.
+    examples.register_profile(
+        "same", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    )
+    examples.load_profile("same")
     TransactionTestCase._fixture_teardown = _flushing_past_the_triggers(TransactionTestCase._fixture_teardown)
 
 

@@ -172,7 +172,5 @@ class Ladder(RuleBasedStateMachine):
 
 
 def test_the_invariants_hold_in_any_order(db):
-    quick = settings(
-        max_examples=EXAMPLES, stateful_step_count=20, deadline=None, suppress_health_check=list(HealthCheck)
-    )
-    run_state_machine_as_test(Ladder, settings=settings(quick, database=None, derandomize=True))
+    quick = settings(max_examples=EXAMPLES, stateful_step_count=20, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(Ladder, settings=quick)

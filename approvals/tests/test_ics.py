@@ -114,7 +114,7 @@ def test_names_are_short_and_on_one_line():
     assert len(found["2026-12-24"]) == 100
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 @given(st.lists(st.sampled_from(LINES), max_size=12))
 def test_nothing_but_a_refusal_comes_out_of_any_file(lines):
     content = "\r\n".join(["BEGIN:VCALENDAR", "BEGIN:VEVENT", *lines, "END:VEVENT", "END:VCALENDAR"])

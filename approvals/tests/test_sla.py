@@ -65,21 +65,21 @@ def test_a_calendar_that_never_rests_is_the_clock(start, hours):
     assert deadline(start, hours, ALWAYS).due_at == deadline(start, hours).due_at == start + timedelta(hours=hours)
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(calendars(), MOMENTS, st.integers(1, 300), st.integers(1, 300))
 def test_hours_add_up(calendar, start, some, more):
     first = deadline(start, some, calendar).due_at
     assert deadline(start, some + more, calendar).due_at == deadline(first, more, calendar).due_at > first
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(calendars(), MOMENTS, st.integers(1, 300), st.timedeltas(timedelta(), timedelta(days=20)))
 def test_who_starts_later_is_due_no_earlier(calendar, start, hours, gap):
     first, second = (deadline(moment, hours, calendar).due_at for moment in (start, start + gap))
     assert start + timedelta(hours=hours) <= first <= second
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(calendars(), MOMENTS, st.integers(1, 500))
 def test_nothing_is_due_outside_working_time(calendar, start, hours):
     due = deadline(start, hours, calendar).due_at
@@ -87,7 +87,7 @@ def test_nothing_is_due_outside_working_time(calendar, start, hours):
         assert works_at(calendar, due - timedelta(microseconds=1))
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(calendars(first=4 * 60), WHOLE_MINUTES, st.integers(1, 30))
 def test_the_minutes_counted_one_by_one_are_the_hours(calendar, start, hours):
     # From four in the morning: no clock of these zones is set while somebody works.
@@ -97,7 +97,7 @@ def test_the_minutes_counted_one_by_one_are_the_hours(calendar, start, hours):
         assert sum(works_at(calendar, start + minute * timedelta(minutes=1)) for minute in range(length)) == hours * 60
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(calendars(), MOMENTS, st.integers(1, 200), st.integers(1, 200))
 def test_a_reminder_leaves_exactly_its_hours(calendar, start, before, hours):
     due = deadline(start, before + hours, calendar).due_at
@@ -107,7 +107,7 @@ def test_a_reminder_leaves_exactly_its_hours(calendar, start, before, hours):
     assert reminder(due, before + hours + 1, after=start, calendar=calendar) is None
 
 
-@settings(deadline=None, max_examples=50)
+@settings(max_examples=50)
 @given(calendars(), MOMENTS, st.integers(1, 400))
 def test_the_words_add_up(calendar, start, hours):
     words = deadline(start, hours, calendar).words

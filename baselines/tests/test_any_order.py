@@ -89,5 +89,5 @@ class Standards(RuleBasedStateMachine):
 
 
 def test_the_invariants_hold_in_any_order(db):
-    quick = settings(max_examples=6, stateful_step_count=15, deadline=None, suppress_health_check=list(HealthCheck))
-    run_state_machine_as_test(Standards, settings=settings(quick, database=None, derandomize=True))
+    quick = settings(max_examples=6, stateful_step_count=15, suppress_health_check=list(HealthCheck))
+    run_state_machine_as_test(Standards, settings=quick)

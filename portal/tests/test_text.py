@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta, timezone
 
 import markdown
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from ledger.errors import Invalid
@@ -43,7 +43,6 @@ def test_one_line_shows_what_would_break_or_turn_a_line(value, line):
     assert text.one_line(value) == line
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.text())
 def test_one_line_is_one_line_for_any_text_and_can_be_encoded(value):
     line = text.one_line(value)
@@ -234,7 +233,6 @@ def test_a_file_name_becomes_harmless_and_keeps_its_extension(given_name, name):
     assert text.safe_filename(given_name) == name
 
 
-@settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 @given(st.text())
 def test_any_file_name_becomes_harmless(given_name):
     name = text.safe_filename(given_name)
