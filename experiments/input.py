@@ -8,7 +8,7 @@ from django.utils.dateparse import parse_datetime
 
 from experiments.events import OPEN_FAMILIES, Event, is_open
 from experiments.gates import REQUIREMENT_LISTS
-from ledger.canonical import canonical_text, plain
+from ledger.canonical import canonical_text, longer_than, plain
 from ledger.errors import Invalid
 
 MAX_EVENTS = 1000
@@ -106,6 +106,8 @@ def json_object(value, field, limit, depth=0):
     """A JSON object made of plain values, and its size as canonical text in bytes."""
     if not isinstance(value, dict):
         raise Invalid.field(field, "Give a JSON object.", "not_an_object")
+    if longer_than(value, limit):
+        raise Invalid.field(field, f"At most {limit // 1024} KiB fit here; this has more.", "too_large")
     try:
         cleaned = plain(value, depth)
         size = len(canonical_text(cleaned).encode())

@@ -45,6 +45,22 @@ def plain(value, depth=0):  # noqa: PLR0911 one line a JSON type
     return _text(str(value))
 
 
+def longer_than(value, most):
+    """Whether the canonical text of a JSON value is surely longer than `most` bytes; stops as soon as it is sure."""
+    todo, least = [value], 0
+    while todo and least <= most:
+        item = todo.pop()
+        if isinstance(item, dict):
+            least += 1 + 4 * len(item)  # braces, and of each member its comma, colon and quotes
+            todo.extend(item.values())
+        elif isinstance(item, (list, tuple)):
+            least += 1 + len(item)
+            todo.extend(item)
+        else:
+            least += 2 + len(item) if isinstance(item, str) else 1
+    return least > most
+
+
 def object_text(value, field, *, most):
     """The canonical text of a JSON object of `most` bytes at most; None counts as empty. Raises Invalid at `field`."""
     if value is None:
@@ -52,10 +68,10 @@ def object_text(value, field, *, most):
     if not isinstance(value, dict):
         raise Invalid.field(field, f"{field.capitalize()} must be an object.")
     try:
-        text = canonical_text(value)
+        text = None if longer_than(value, most) else canonical_text(value)
     except Invalid as refusal:
         raise Invalid.field(field, refusal.sentence, refusal.code) from refusal
-    if len(text.encode("utf-8")) > most:
+    if text is None or len(text.encode("utf-8")) > most:
         raise Invalid.field(field, f"{field.capitalize()} holds {most // 1024} KiB at most.", "too_large")
     return text
 

@@ -14,10 +14,13 @@ from ledger.errors import Invalid, TooLarge
 from portal.text import one_line
 
 MAX_DEPTH = 32
+MAX_VALUES = 400_000  # 13 bytes a value in the largest body; instruments write 14 and more
 SAFE_INTEGER = 2**53 - 1
 # Anything that could be wrong inside a value needs one of these in the text; without them no value is looked at.
 SUSPICIOUS = re.compile(r"\\u|NaN|Infinity|[0-9]{16}|[0-9][eE]\+?[0-9]{3}")
 SURROGATE = re.compile("[\ud800-\udfff]")
+# A string without an end is taken whole: tried again from each of its quotes, it would cost the square of its length.
+STRING = re.compile(rb'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
 BRACKET_OR_STRING = re.compile(r'"(?:[^"\\]|\\.)*+"|[\[\]{}]', re.DOTALL)
 
 
@@ -41,7 +44,13 @@ DECODER = json.JSONDecoder(object_pairs_hook=_object, parse_constant=float)
 
 
 def parse_json(data):
-    """The value of UTF-8 encoded JSON; `Invalid` names the place, as `attachments.3.label`, of what does not fit."""
+    """The value of UTF-8 encoded JSON; `Invalid` names the place, as `attachments.3.label`, of what does not fit.
+
+    `TooLarge` for more than `MAX_VALUES` values, before any is made: millions of empty lists fit into few bytes.
+    """
+    if _begun(data) > MAX_VALUES and _begun(STRING.sub(b"", data)) > MAX_VALUES:
+        sentence = f"The body has more than {MAX_VALUES:,} values. Send it in several requests."
+        raise TooLarge(sentence, code="too_many_values", details={"limit": MAX_VALUES})
     try:
         text = data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
@@ -56,6 +65,11 @@ def parse_json(data):
         raise _malformed(_too_big(), "unsafe_integer") from None
     _check(value, SUSPICIOUS.search(text) is not None)
     return value
+
+
+def _begun(data):
+    """A comma or an opening bracket stands before every value but the outermost."""
+    return data.count(b",") + data.count(b"[") + data.count(b"{")
 
 
 def _malformed(sentence, code="parse_error"):
@@ -145,7 +159,10 @@ def _wrong(place, sentence, code):
 
 
 class StrictJSONParser(BaseParser):
-    """JSON of at most `JSON_MAX_BYTES` and 32 levels; no NUL, lone surrogate, NaN, unsafe integer or repeated key."""
+    """JSON of at most `JSON_MAX_BYTES`, `MAX_VALUES` and 32 levels.
+
+    No NUL, lone surrogate, NaN, unsafe integer or repeated key.
+    """
 
     media_type = "application/json"
 

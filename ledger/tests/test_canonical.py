@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ledger.canonical import canonical_text, digest, loads, rfc3339, sha256_text
+from ledger.canonical import canonical_text, digest, loads, longer_than, rfc3339, sha256_text
 from ledger.errors import Invalid
 
 JSON = st.recursive(
@@ -66,3 +66,13 @@ def test_times_are_written_in_utc_with_six_decimals():
 
 def test_a_digest_is_the_sha256_of_the_canonical_text():
     assert digest({"b": 1, "a": 2}) == sha256_text('{"a":2,"b":1}')
+
+
+@given(JSON)
+def test_a_value_is_not_called_longer_than_its_text_is(value):
+    assert not longer_than(value, len(canonical_text(value).encode()))
+
+
+@pytest.mark.parametrize("value", ["x" * 99, [[]] * 50, [1] * 50, {str(n): 1 for n in range(20)}])
+def test_what_is_surely_too_long_is_seen_without_writing_it(value):
+    assert longer_than(value, 90)

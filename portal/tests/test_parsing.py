@@ -6,8 +6,8 @@ import hypothesis
 import pytest
 from hypothesis import strategies as st
 
-from ledger.errors import Invalid, TooLarge
-from portal.parsing import MAX_DEPTH, SAFE_INTEGER, SmallJSONParser, StrictJSONParser, parse_json
+from ledger.errors import Invalid, Refusal, TooLarge
+from portal.parsing import MAX_DEPTH, MAX_VALUES, SAFE_INTEGER, SmallJSONParser, StrictJSONParser, parse_json
 
 
 def refused(data):
@@ -50,7 +50,6 @@ def nested(inner):
     return st.lists(inner, max_size=3) | st.dictionaries(TEXT, inner, max_size=3)
 
 
-@hypothesis.settings(suppress_health_check=[hypothesis.HealthCheck.too_slow], deadline=None)
 @hypothesis.given(st.recursive(SCALAR, nested, max_leaves=10))
 def test_any_json_that_both_databases_can_keep_is_accepted(value):
     assert parse_json(json.dumps(value).encode()) == value
@@ -140,16 +139,31 @@ def test_the_name_of_a_place_is_short_and_on_one_line():
         b"[" + b"[]," * 1_500_000 + b"1]",
         b'"' + b"\\\\" * 3_000_000 + b'"',
         b'["' + b'\\"[' * 3_000_000 + b'"' + b"[" * 100_000,
+        b"," * 500_000 + b'"\\' * 3_000_000,
     ],
-    ids=["text", "escapes", "numbers", "lists", "backslashes", "quotes"],
+    ids=["text", "escapes", "numbers", "lists", "backslashes", "quotes", "strings without an end"],
 )
 def test_megabytes_cost_little(data):
     spent = time.process_time()
     try:
         parse_json(data)
-    except Invalid:
+    except Refusal:
         pass
     assert time.process_time() - spent < 10  # quadratic work would take hours
+
+
+@pytest.mark.parametrize("value", [b"[]", b"{}", b"1", b'{"a":1}', b'"a,b"', b'",\\"["'])
+def test_more_values_than_any_instrument_writes_are_refused_before_one_is_made(value):
+    most = MAX_VALUES // 2 if value[:1] in b"[{" else MAX_VALUES
+    assert len(parse_json(b"[" + b",".join([value] * most) + b"]")) == most
+    with pytest.raises(TooLarge) as caught:
+        parse_json(b"[" + b",".join([value] * (most + 1)) + b"]")
+    assert (caught.value.status, caught.value.code) == (413, "too_many_values")
+
+
+def test_a_batch_of_a_thousand_plates_is_no_attack():
+    plate = {"event_type": "qc.plate_read", "payload": {"readings": [round(0.0123 * n, 4) for n in range(384)]}}
+    assert len(parse_json(json.dumps({"events": [plate] * 1000}).encode())["events"]) == 1000
 
 
 class Stream(io.BytesIO):
