@@ -385,7 +385,10 @@ class AccountEvent(Record):
 
     class Meta:
         ordering = ["-created_at", "-id"]
-        indexes = [models.Index(fields=["about", "-created_at"], name="account_event_about")]
+        indexes = [
+            models.Index(fields=["about", "-created_at"], name="account_event_about"),
+            models.Index(fields=["created_at", "id"], name="account_event_by_time"),
+        ]
 
     def __str__(self):
         return f"{AccountAction(self.action).label}: {self.about_name}"

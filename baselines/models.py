@@ -205,6 +205,7 @@ class BaselineEvent(ChainedRecord):
             models.UniqueConstraint(fields=["baseline", "sequence"], name="baseline_event_sequence_once"),
             models.UniqueConstraint(fields=["baseline", "previous_hash"], name="baseline_events_never_fork"),
         ]
+        indexes = [models.Index(fields=["created_at", "id"], name="baseline_event_by_time")]
 
     def __str__(self):
         return f"#{self.sequence} {self.event_type}"

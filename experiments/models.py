@@ -238,7 +238,10 @@ class ExecutionEvent(ChainedRecord):
             models.UniqueConstraint(fields=["execution", "sequence"], name="event_sequence_once_per_execution"),
             models.UniqueConstraint(fields=["execution", "previous_hash"], name="event_chain_never_forks"),
         ]
-        indexes = [models.Index(fields=["execution", "event_type", "sequence"], name="event_by_type")]
+        indexes = [
+            models.Index(fields=["execution", "event_type", "sequence"], name="event_by_type"),
+            models.Index(fields=["created_at", "id"], name="event_by_time"),
+        ]
 
     def __str__(self):
         return f"#{self.sequence} {self.event_type}"

@@ -184,6 +184,7 @@ class TemplateAuditLog(ChainedRecord):
             models.UniqueConstraint(fields=["family", "sequence"], name="template_audit_sequence_once"),
             models.UniqueConstraint(fields=["family", "previous_hash"], name="template_audit_never_forks"),
         ]
+        indexes = [models.Index(fields=["created_at", "id"], name="template_audit_by_time")]
 
     def __str__(self):
         return f"#{self.sequence} {self.action}"
