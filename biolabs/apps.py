@@ -27,8 +27,9 @@ class BiolabsConfig(AppConfig):
             self._leave_signs(left_here)
 
     def _register_pages(self):
-        from biolabs import my_work, search
+        from biolabs import audit_views, my_work, search
 
+        audit_views.register_page()
         my_work.register_page()
         search.register_box()
 

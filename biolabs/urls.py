@@ -4,7 +4,7 @@ from django.contrib import admin
 from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
-from biolabs import health
+from biolabs import audit_views, health
 from biolabs.my_work import my_work
 from biolabs.search import search
 
@@ -24,6 +24,9 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", my_work, name="my_work"),
     path("search/", search, name="search"),
+    path("audit/", audit_views.audit_trail, name="audit"),
+    path("audit/entries.csv", audit_views.audit_csv, name="audit_csv"),
+    path("audit/<slug:name>/<uuid:pk>/verify/", audit_views.audit_verify, name="audit_verify"),
     *[path("", include(f"{app}.urls")) for app in PAGES],
 ]
 

@@ -232,7 +232,7 @@ def _timeline_page(request, pk, form, *, status=200):
     page = page_of(queries.timeline(found, chosen), request, order="sequence")
     for event in page.items:
         payload = event.payload
-        event.shown, event.told = _payload_shown(payload), _told(event.event_type, payload)
+        event.shown, event.told = payload_shown(payload), _told(event.event_type, payload)
     context = {
         "execution": found,
         "tab": "timeline",
@@ -246,7 +246,7 @@ def _timeline_page(request, pk, form, *, status=200):
     return render(request, "experiments/execution_timeline.html", context, status=status)
 
 
-def _payload_shown(payload):
+def payload_shown(payload):
     """The payload indented, its control and bidi characters visible, cut where it is very long."""
     text = json.dumps(payload, indent=2, ensure_ascii=False, sort_keys=True)
     lines = text[:LONGEST_PAYLOAD].split("\n")

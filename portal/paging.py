@@ -4,9 +4,10 @@ import base64
 import json
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import reduce
 
 from django.core.exceptions import ValidationError
-from django.db.models import Q
+from django.db.models import CharField, Q
 from rest_framework.pagination import BasePagination
 from rest_framework.response import Response
 
@@ -74,8 +75,46 @@ def page_after(queryset, *, order, cursor="", limit=DEFAULT_LIMIT, given_limit=F
     rows = list(queryset[: limit + 1])
     more = len(rows) > limit
     rows = rows[:limit]
-    next_cursor = _write(rows[-1], order, name, _columns(queryset.model, name)) if more else None
+    next_cursor = _write(rows[-1], order, [name, "pk"], _columns(queryset.model, name)) if more else None
     return Page(rows, next_cursor, cursor, limit, given_limit)
+
+
+def page_of_several(sources, request, *, order, limit=DEFAULT_LIMIT):
+    """One page over querysets of several models, `{name: queryset}`; each row gets its name as `row.source`.
+
+    Field and kind of primary key are the same in all of them; `order` is as in `page_of`.
+    """
+    params, cursor = request.GET, request.GET.get("cursor") or ""
+    size, (name, descending) = limit_of(params, limit), (order.removeprefix("-"), order.startswith("-"))
+    columns = [*_columns(next(iter(sources.values())).model, name), CharField()]
+    after = _read(cursor, order, columns) if cursor else None
+    rows = []
+    for source, queryset in sources.items():
+        for row in _after(queryset, source, name, descending, after)[: size + 1]:
+            row.source = source
+            rows.append(row)
+    rows.sort(key=place_in(name), reverse=descending)
+    next_cursor = _write(rows[size - 1], order, [name, "pk", "source"], columns) if len(rows) > size else None
+    return Page(rows[:size], next_cursor, cursor, size, "limit" in params)
+
+
+def place_in(name):
+    """The sort key of `page_of_several`'s rows: the field, then the source, then the primary key."""
+    return lambda row: (getattr(row, name), row.source, str(row.pk))
+
+
+def _after(queryset, source, name, descending, after):
+    sign, step = ("-", "lt") if descending else ("", "gt")
+    queryset = queryset.order_by(f"{sign}{name}", f"{sign}pk")
+    if after is None:
+        return queryset
+    value, key, last = after
+    beyond = Q(**{f"{name}__{step}": value})
+    if source == last:
+        beyond |= Q(**{f"pk__{step}": key})
+    elif (source < last) == descending:
+        beyond = Q()
+    return queryset.filter(beyond, **{f"{name}__{step}e": value})
 
 
 def _columns(model, name):
@@ -86,12 +125,9 @@ def _columns(model, name):
     return target, model._meta.pk
 
 
-def _write(row, order, name, columns):
-    value = row
-    for part in name.split("__"):
-        value = getattr(value, part)
-    texts = [_text(column, one) for column, one in zip(columns, (value, row.pk), strict=True)]
-    kept = [order, *texts]
+def _write(row, order, names, columns):
+    values = [reduce(getattr, name.split("__"), row) for name in names]
+    kept = [order, *[_text(column, value) for column, value in zip(columns, values, strict=True)]]
     return base64.urlsafe_b64encode(json.dumps(kept).encode()).decode().rstrip("=")
 
 
@@ -110,7 +146,7 @@ def _read(cursor, order, columns):
 
 
 def _decode(cursor, order, columns):
-    """Value and primary key; `None` or an exception for what was not made here."""
+    """What each of `columns` has; `None` or an exception for what was not made here."""
     if len(cursor) > LONGEST_CURSOR:
         return None
     of, *texts = json.loads(base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True))
