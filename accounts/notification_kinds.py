@@ -53,6 +53,7 @@ KINDS = {
         Kind("baseline_rolled_back", BASELINES, "A baseline is rolled back"),
         Kind(AccountAction.ROLE_GRANTED, ACCOUNT, "You are granted a signing role", EmailWhen.DIGEST),
         Kind(AccountAction.ROLE_REVOKED, ACCOUNT, "A signing role of yours ends"),
+        Kind(AccountAction.PASSWORD_CHANGED, ACCOUNT, "Your password is changed", must_be_mailed=True),
         Kind(AccountAction.PASSWORD_RESET, ACCOUNT, "An administrator sets your password", must_be_mailed=True),
         Kind(AccountAction.LOCKED, ACCOUNT, "An account is locked after wrong passwords", must_be_mailed=True),
         Kind(AccountAction.SECOND_FACTOR_SET, ACCOUNT, "Your second factor is set up", must_be_mailed=True),

@@ -7,6 +7,7 @@ from accounts.enums import AccountAction
 from accounts.events import record_account_event
 from accounts.locks import locked_person
 from accounts.models import User
+from accounts.notify import notify
 from accounts.policies import check_is_oneself
 from accounts.transitions import end_tokens
 from accounts.validation import check_new_password
@@ -38,5 +39,12 @@ def change_password(
         locked.save(update_fields=["password", "must_change_password"])
         end_tokens(locked, by=by, only_sign_ins=not revoke_named_tokens, keep=present_token)
         record_account_event(AccountAction.PASSWORD_CHANGED, by=by, about=locked)
+        notify(
+            [locked],
+            kind=AccountAction.PASSWORD_CHANGED,
+            title="Your password is changed",
+            body="If it was not you, tell an administrator at once.",
+            url="/account/",
+        )
     user.password, user.must_change_password = locked.password, False
     return user

@@ -56,6 +56,7 @@ def test_who_is_enrolled_changes_the_password_with_a_code(lea):
     assert not changed(lea)
     assert change(client, code=code).status_code == 302  # what was refused for another reason used up no code
     assert changed(lea)
+    assert [row.kind for row in lea.notifications.all()] == ["user.password_changed"]
     assert is_in(client)
 
 
