@@ -26,6 +26,7 @@ class Verb:
     carry_out: callable
     notes_needed: bool = False
     with_target: bool = False
+    into_force: bool = False
 
 
 def _approve(row, *, by, notes, seen, **_):
@@ -54,7 +55,7 @@ REJECT = Verb(
 )  # fmt: skip
 PUBLISH = Verb(
     "Publish", "It takes its protocol's next version number and becomes current; the former one stays published.",
-    "Published", _publish,
+    "Published", _publish, into_force=True,
 )  # fmt: skip
 ROLL_BACK = Verb(
     "Roll back",

@@ -74,6 +74,12 @@ def test_a_refusal_is_shown_and_the_others_go_on(lab, ada):
     ]
 
 
+def test_who_publishes_their_own_reads_it_before(lab, ada):
+    own, other = lab.approved(by=lab.ada, name="Mine"), lab.approved()
+    asked, _ = act(ada, "publish", own, other)
+    assert asked.content.decode().count("its history will say that its submitter published it") == 1
+
+
 @pytest.mark.parametrize("staff", [False, True])
 def test_only_administrators_enter(lab, client, staff):
     lab.mate.is_staff = staff

@@ -107,6 +107,13 @@ def test_every_filter_of_the_catalogue_narrows_it(lab):
     assert blot.is_current
 
 
+def test_a_filter_that_does_not_fit_is_named_and_leads_to_its_field(lab):
+    told = page(lab.sam, "baseline_list", query=f"?q={'a' * 300}&label={'b' * 500}&status=eaten")
+    for name in ("q", "label", "status"):
+        assert f'href="#id_{name}"' in told
+        assert f'id="id_{name}"' in told
+
+
 def test_the_catalogue_goes_on_from_the_current_ones_to_the_others_without_losing_any(lab):
     for number in range(3):
         lab.published(run=lab.make_run(f"Run {number}", lab.make_protocol(f"Protocol {number}")), name=f"C{number}")
