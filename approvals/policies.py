@@ -64,7 +64,7 @@ def acting_as(user, stage, *, now):
     if user.pk == stage.assignee_id:
         return {"capacity": "assignee", "of": None}
     if user.pk == stage.delegated_to_id:
-        return {"capacity": "delegate", "of": person(stage.assignee or delegator(stage))}
+        return {"capacity": "delegate", "of": person(stage.assignee or _giver_who_could_sign(stage, now))}
     absence = absence_covering(user, stage, now=now)
     if absence:
         lasting = {
@@ -233,6 +233,12 @@ def delegator(stage):
         .first()
     )
     return action.actor if action else None
+
+
+def _giver_who_could_sign(stage, now):
+    """Who delegated a stage that names no assignee, if the role is theirs; an administrator only chose the signer."""
+    giver = delegator(stage)
+    return giver if giver and holds_role(giver, stage.required_role, team_of(stage), now=now) else None
 
 
 def _already(stage, place):

@@ -76,7 +76,9 @@ def _bears_out(acting, action, named, ladder, stage):
     if capacity == "assignee":
         return action.actor_id == named.assignee and whom is None
     if capacity == "delegate":
-        return action.actor_id == named.delegate and whom == (named.assignee or named.giver)
+        # Nobody's place: an administrator chose the signer of a stage that names no assignee.
+        whose = {named.assignee} if named.assignee else {named.giver, None}
+        return action.actor_id == named.delegate and whom in whose
     if capacity == "stand_in":
         return whom is not None and whom == named.assignee and _was_away(acting, action, ladder, stage)
     return capacity == "role_holder" and (named.assignee, named.delegate, whom) == (None, None, None)

@@ -10,6 +10,7 @@ from approvals.signals import ladder_closed
 from approvals.signing import verify
 from approvals.tests.lab import DIGEST, EXPORT_ID, approve, password, reject, stale_password
 from approvals.transitions import approve_stage, delegate_stage, reset_stage
+from approvals.verification import verify_ladder
 from ledger.canonical import loads
 from ledger.errors import Invalid, NotAllowed, TransitionDenied
 
@@ -90,6 +91,17 @@ def test_a_delegate_signs_for_the_assignee_and_the_statement_says_so(lab):
     signature = approve(lab, ladder, 1, lab.ravi)
     mira = {"id": str(lab.mira.pk), "name": "Mira Kessler"}
     assert loads(signature.statement)["acting_as"] == {"capacity": "delegate", "of": mira}
+
+
+@pytest.mark.parametrize(("giver", "of"), [("mira", True), ("admin", False)])
+def test_who_only_chose_the_signer_of_an_open_stage_is_not_whom_the_signature_is_for(lab, giver, of):
+    giver = getattr(lab, giver)
+    ladder = lab.ladder("qa_lead")
+    delegate_stage(lab.stage(ladder, 1).pk, by=giver, delegate_id=lab.ravi.pk)
+    signature = approve(lab, ladder, 1, lab.ravi)
+    told = {"id": str(giver.pk), "name": giver.printed_name} if of else None
+    assert loads(signature.statement)["acting_as"] == {"capacity": "delegate", "of": told}
+    assert verify_ladder(lab.stage(ladder, 1).ladder) == []
 
 
 def test_the_assignee_still_signs_a_stage_that_was_delegated(lab):
