@@ -50,3 +50,11 @@ class Meaning(models.TextChoices):
     RESPONSIBLE = "responsible", "I am responsible for this record"
     AUTHOR = "author", "I am the author of this record"
     REJECTED = "rejected", "I have reviewed this record and reject it"
+
+
+class ClaimStep(models.TextChoices):
+    """What a comment about a claim says in its metadata, as `claim`."""
+
+    CLAIMED = "claimed", "Claimed"
+    TAKEN_OVER = "taken_over", "Taken over"
+    RELEASED = "released", "Released"

@@ -6,7 +6,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from accounts.models import Team, role_slug
-from approvals.enums import ActionType, LadderStatus, Meaning, StageStatus
+from approvals.enums import ActionType, ClaimStep, LadderStatus, Meaning, StageStatus
 from experiments.models import Execution
 from ledger import triggers
 from ledger.canonical import loads
@@ -179,6 +179,12 @@ class ApprovalAction(Record):
     @property
     def metadata(self):
         return loads(self.metadata_text)
+
+    @property
+    def words(self):
+        """What was done, in a word or two."""
+        claim = self.metadata.get("claim") if self.action_type == ActionType.COMMENT else None
+        return ClaimStep(claim).label if claim in ClaimStep.values else self.get_action_type_display()
 
 
 class Signature(Record):

@@ -1,13 +1,11 @@
 """Claiming a stage that names nobody, and giving it back. A claim keeps two people from reading the same record."""
 
-from approvals.enums import ActionType
+from approvals.enums import ActionType, ClaimStep
 from approvals.notices import tell_claim_taken
 from approvals.policies import check_can_claim, check_can_release, person
 from approvals.transitions import Text, act, locked_stage
 from approvals.transitions_ladder import stage_members
 from experiments.events import Event
-
-CLAIMED, TAKEN_OVER, RELEASED = "claimed", "taken_over", "released"
 
 
 def claim_stage(stage_id, *, by, take_over=True):
@@ -21,7 +19,8 @@ def claim_stage(stage_id, *, by, take_over=True):
         before = stage.claimed_by
         stage.claimed_by, stage.claimed_at = actor, timeline.now
         stage.save(update_fields=["claimed_by", "claimed_at"])
-        act(timeline, stage, actor, ActionType.COMMENT, Text("", "", {"claim": TAKEN_OVER if before else CLAIMED}))
+        step = ClaimStep.TAKEN_OVER if before else ClaimStep.CLAIMED
+        act(timeline, stage, actor, ActionType.COMMENT, Text("", "", {"claim": str(step)}))
         timeline.record(
             Event.STAGE_CLAIMED,
             by=actor,
@@ -41,7 +40,7 @@ def release_stage(stage_id, *, by):
         before = stage.claimed_by
         stage.claimed_by = stage.claimed_at = None
         stage.save(update_fields=["claimed_by", "claimed_at"])
-        act(timeline, stage, actor, ActionType.COMMENT, Text("", "", {"claim": RELEASED}))
+        act(timeline, stage, actor, ActionType.COMMENT, Text("", "", {"claim": str(ClaimStep.RELEASED)}))
         timeline.record(
             Event.STAGE_RELEASED,
             by=actor,

@@ -9,6 +9,7 @@ from django.utils import timezone
 
 from accounts.passwords import Authentication
 from approvals.transitions import approve_stage, reject_stage, reset_stage
+from approvals.transitions_claim import claim_stage, release_stage
 from governance.blueprint import ad_hoc_ladder
 from narratives.models import NarrativeExport
 from narratives.tests.conftest import record
@@ -121,3 +122,13 @@ def test_another_runs_export_is_no_start(lab, rejected):
     url = reverse("export_compose", args=[other.pk])
     assert client_of(lab.jonas).get(f"{url}?from={rejected.pk}").status_code == 404
     assert client_of(lab.jonas).get(f"{url}?from=x").status_code == 404
+
+
+def test_a_claim_since_one_signed_is_told_as_what_it_was(lab, rejected):
+    second = request_export(lab.execution.pk, by=lab.jonas, blueprint=LADDER)
+    stage = second.ladder.stages.get(sequence_index=1)
+    claim_stage(stage.pk, by=lab.mira)
+    release_stage(stage.pk, by=lab.mira)
+    words = seen(client_of(lab.mira), page(second, "changes&against=signed"))
+    assert "Claimed Mira Kessler, stage 1, QA review" in words
+    assert "Released Mira Kessler, stage 1, QA review" in words
