@@ -202,13 +202,10 @@ def resubmit_baseline(
         check_can_resubmit(actor, baseline)
         check_as_seen(baseline, seen)
         before = content_of(baseline)
-        # Who was named before may have left or changed duties since, so they are looked at again.
-        wanted = [person.pk for person in baseline.reviewers.all()] if reviewer_ids is None else reviewer_ids
-        people = incoming.reviewers(wanted, submitter=actor, execution=timeline.execution)
-        _choose_again(timeline.execution, baseline, export_ids=export_ids, qc_event_ids=qc_event_ids)
         for field, value in given.items():
             setattr(baseline, field, value)
-        _name_reviewers(timeline, baseline, people)
+        _name_reviewers_again(timeline, baseline, reviewer_ids)
+        _choose_again(timeline.execution, baseline, export_ids=export_ids, qc_event_ids=qc_event_ids)
         if pairs is not None:
             _write_labels(baseline, pairs)
         baseline.status = BaselineStatus.SUBMITTED
@@ -270,6 +267,13 @@ def _name_reviewers(timeline, baseline, people):
     )
     for person in people:
         admit(timeline, reason="reviewer of a baseline", user=person)
+
+
+def _name_reviewers_again(timeline, baseline, ids):
+    # Who was named before may have left or changed duties since, so they are looked at again.
+    wanted = [person.pk for person in baseline.reviewers.all()] if ids is None else ids
+    people = incoming.reviewers(wanted, submitter=baseline.submitted_by, execution=timeline.execution)
+    _name_reviewers(timeline, baseline, people)
 
 
 def _write_labels(baseline, pairs):

@@ -1,4 +1,4 @@
-"""A rejected baseline comes back with another choice of what the run showed; the choices before stay readable."""
+"""A rejected baseline is submitted again, also with another choice of what the run showed; what was stays readable."""
 
 import io
 import re
@@ -10,14 +10,15 @@ from django.db import IntegrityError, transaction
 from baselines.differences import differences
 from baselines.models import Baseline, BaselineEvidence
 from baselines.queries import with_details
-from baselines.tests.lab import EXPORT_ID, assert_sound, everything, kinds, last_event
+from baselines.tests.lab import EXPORT_ID, LABELS, assert_sound, everything, kinds, last_event
 from baselines.tests.test_api import client_of as api_of
 from baselines.tests.test_history import damage
 from baselines.tests.test_pages import page
 from baselines.tests.test_pages_verbs import post
+from baselines.tests.test_verbs import refused, stand_in_for_sam
 from baselines.transitions import publish_baseline, resubmit_baseline, review_baseline
 from baselines.verification import verify_baselines
-from ledger.errors import Invalid, TransitionDenied
+from ledger.errors import Invalid, NotAllowed, TransitionDenied
 
 OTHER_EXPORT = "7f3a5c1e-9b44-4f0e-8a53-2f0e6a6f1d91"
 
@@ -41,6 +42,55 @@ def qc_ids(lab):
 def shown(baseline):
     fresh = with_details(Baseline.objects.all()).get(pk=baseline.pk)
     return [str(row.reference_id) for row in fresh.evidence]
+
+
+def test_a_rejected_one_is_submitted_again_and_its_history_keeps_what_it_was(lab):
+    baseline = lab.rejected(labels=LABELS)
+    again = resubmit_baseline(
+        baseline.pk, by=lab.sam, description="With NTC", labels=[("assay", "N2")], reviewer_ids=[str(lab.mate.pk)]
+    )
+    assert (again.status, again.reviewed_by, again.review_notes) == ("submitted", None, "")
+    assert list(again.reviewers.all()) == [lab.mate]
+    assert kinds(again) == ["submitted", "review.reject", "resubmitted"]
+    changes = last_event(again).details["changes"]
+    assert changes["description"] == {"before": "", "after": "With NTC"}
+    assert changes["labels"] == {"before": LABELS, "after": [{"key": "assay", "value": "N2"}]}
+    names = [changes["reviewers"][when][0]["name"] for when in ("before", "after")]
+    assert names == ["Rita Reviewer", "Mate Colleague"]
+    assert "name" not in changes
+    assert review_baseline(again.pk, by=lab.mate, decision="approve").status == "approved"
+    assert_sound(lab.protocol)
+
+
+def test_a_reviewer_who_was_replaced_reviews_no_more(lab):
+    baseline = resubmit_baseline(lab.rejected().pk, by=lab.sam, reviewer_ids=[lab.mate.pk])
+    refused(lambda: review_baseline(baseline.pk, by=lab.rita, decision="approve"), NotAllowed, "not_a_reviewer")
+
+
+def test_what_is_not_given_stays(lab):
+    baseline = resubmit_baseline(lab.rejected(labels=LABELS).pk, by=lab.sam)
+    assert last_event(baseline).details == {"changes": {}}
+    assert (baseline.labels.count(), list(baseline.reviewers.all())) == (2, [lab.rita])
+
+
+def test_reviewers_kept_are_looked_at_again(lab):
+    baseline = lab.rejected()
+    stand_in_for_sam(lab, lab.rita)
+    refused(lambda: resubmit_baseline(baseline.pk, by=lab.sam), Invalid, "submitters_stand_in")
+
+
+@pytest.mark.parametrize("who", ["mate", "rita", "ada"])
+def test_only_the_submitter_submits_again(lab, who):
+    baseline = lab.rejected()
+    refused(lambda: resubmit_baseline(baseline.pk, by=getattr(lab, who)), NotAllowed, "not_the_submitter")
+
+
+def test_only_a_rejected_one_is_submitted_again(lab):
+    for baseline in (lab.submitted(), lab.approved(), lab.published()):
+        refused(lambda pk=baseline.pk: resubmit_baseline(pk, by=lab.sam), TransitionDenied, "not_rejected")
+
+
+# --- Another choice of what the run showed --------------------------------------------------------------------------
 
 
 def test_another_choice_is_a_round_of_its_own_and_the_event_keeps_both(lab, rejected):

@@ -317,55 +317,6 @@ def test_targets_that_are_no_earlier_published_version_of_the_protocol_are_refus
     refused(later, Invalid, "target_later")
 
 
-# --- Submit again ---------------------------------------------------------------------------------------------------
-
-
-def test_a_rejected_one_is_submitted_again_and_its_history_keeps_what_it_was(lab):
-    baseline = lab.rejected(labels=LABELS)
-    again = resubmit_baseline(
-        baseline.pk, by=lab.sam, description="With NTC", labels=[("assay", "N2")], reviewer_ids=[str(lab.mate.pk)]
-    )
-    assert (again.status, again.reviewed_by, again.review_notes) == ("submitted", None, "")
-    assert list(again.reviewers.all()) == [lab.mate]
-    assert kinds(again) == ["submitted", "review.reject", "resubmitted"]
-    changes = last_event(again).details["changes"]
-    assert changes["description"] == {"before": "", "after": "With NTC"}
-    assert changes["labels"] == {"before": LABELS, "after": [{"key": "assay", "value": "N2"}]}
-    names = [changes["reviewers"][when][0]["name"] for when in ("before", "after")]
-    assert names == ["Rita Reviewer", "Mate Colleague"]
-    assert "name" not in changes
-    assert review_baseline(again.pk, by=lab.mate, decision="approve").status == "approved"
-    assert_sound(lab.protocol)
-
-
-def test_a_reviewer_who_was_replaced_reviews_no_more(lab):
-    baseline = resubmit_baseline(lab.rejected().pk, by=lab.sam, reviewer_ids=[lab.mate.pk])
-    refused(lambda: review_baseline(baseline.pk, by=lab.rita, decision="approve"), NotAllowed, "not_a_reviewer")
-
-
-def test_what_is_not_given_stays(lab):
-    baseline = resubmit_baseline(lab.rejected(labels=LABELS).pk, by=lab.sam)
-    assert last_event(baseline).details == {"changes": {}}
-    assert (baseline.labels.count(), list(baseline.reviewers.all())) == (2, [lab.rita])
-
-
-def test_reviewers_kept_are_looked_at_again(lab):
-    baseline = lab.rejected()
-    stand_in_for_sam(lab, lab.rita)
-    refused(lambda: resubmit_baseline(baseline.pk, by=lab.sam), Invalid, "submitters_stand_in")
-
-
-@pytest.mark.parametrize("who", ["mate", "rita", "ada"])
-def test_only_the_submitter_submits_again(lab, who):
-    baseline = lab.rejected()
-    refused(lambda: resubmit_baseline(baseline.pk, by=getattr(lab, who)), NotAllowed, "not_the_submitter")
-
-
-def test_only_a_rejected_one_is_submitted_again(lab):
-    for baseline in (lab.submitted(), lab.approved(), lab.published()):
-        refused(lambda pk=baseline.pk: resubmit_baseline(pk, by=lab.sam), TransitionDenied, "not_rejected")
-
-
 # --- Whatever happens -----------------------------------------------------------------------------------------------
 
 
