@@ -10,15 +10,18 @@ from django.urls import reverse
 
 from accounts.enums import AccountAction
 from accounts.models import AccountEvent
+from baselines import words as baseline_words
 from baselines.history import BASELINE_EVENTS
 from baselines.models import Baseline, BaselineEvent
 from experiments.chains import TIMELINES
 from experiments.models import Execution, ExecutionEvent
+from governance import audit_words
 from governance.audit import AUDIT_LOGS
 from governance.models import TemplateAuditLog, TemplateFamily
 from governance.policies import can_manage_ladders
 from ledger.canonical import rfc3339
 from ledger.chain import Chain, fault_in
+from narratives.summaries import summary
 from portal.paging import place_in
 
 MOST_WORDS = 8
@@ -130,9 +133,18 @@ def _filtered(trail, user, words, person, since, until, about):
     return rows.filter(**{trail.subject: about}) if about else rows
 
 
-def happened(row):
-    """The entry's name for people: an account's action has words of its own."""
-    return AccountAction(row.happened).label if row.source == "accounts" else row.happened
+def told(rows):
+    """`{id: sentence}` of what happened, without who and when."""
+    of_ladders = [row for row in rows if row.source == "ladders"]
+    said = {entry.pk: words for entry, words in audit_words.told(of_ladders)}
+    for row in rows:
+        if row.source == "runs":
+            said[row.pk] = summary(row.event_type, row.payload)
+        elif row.source == "baselines":
+            said[row.pk] = baseline_words.told(row.event_type, row.details)
+        elif row.source == "accounts":
+            said[row.pk] = AccountAction(row.action).label
+    return said
 
 
 def verify(user, name, subject_id):

@@ -66,9 +66,10 @@ def audit_trail(request):
     """What happened, newest first, as far as the person may see it; the filters live in the address."""
     form = Filter(request.GET)
     page = page_of_several(form.entries(request.user), request, order="-created_at")
+    told = audit.told(page.items)
     for row in page.items:
         trail = audit.TRAILS[row.source]
-        row.trail, row.words = trail, audit.happened(row)
+        row.trail, row.words = trail, told[row.pk]
         row.title, row.address = trail.about(row)
         row.subject_id = getattr(row, f"{trail.subject}_id")
         row.shown = payload_shown(_details(row))
