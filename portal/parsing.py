@@ -8,6 +8,7 @@ import math
 import re
 
 from django.conf import settings
+from rest_framework import serializers
 from rest_framework.parsers import BaseParser
 
 from ledger.errors import Invalid, TooLarge
@@ -156,6 +157,15 @@ def _wrong(place, sentence, code):
         code=code,
         errors=[{"field": name, "code": code, "detail": sentence}],
     )
+
+
+class ShortListField(serializers.ListField):
+    """A list whose length is looked at before its members: stock lists first write an error for each of them."""
+
+    def to_internal_value(self, data):
+        if isinstance(data, list) and len(data) > self.max_length:
+            raise serializers.ValidationError(f"At most {self.max_length:,} fit here.", code="too_many")
+        return super().to_internal_value(data)
 
 
 class StrictJSONParser(BaseParser):

@@ -24,12 +24,13 @@ from accounts.transitions_webhooks import (
 from accounts.webhook_kinds import WEBHOOK_KINDS
 from accounts.webhooks import state_of
 from portal.paging import CursorPaging
+from portal.parsing import ShortListField
 
 
 class WebhookSerializer(serializers.ModelSerializer):
     team_id = serializers.UUIDField(read_only=True, allow_null=True)
     created_by_id = serializers.UUIDField(read_only=True)
-    kinds = serializers.ListField(child=serializers.ChoiceField(list(WEBHOOK_KINDS)), read_only=True)
+    kinds = ShortListField(child=serializers.ChoiceField(list(WEBHOOK_KINDS)), read_only=True)
 
     class Meta:
         model = WebhookEndpoint
@@ -50,7 +51,7 @@ class WebhookWithSecret(WebhookSerializer):
 class WebhookInput(StrictSerializer):
     name = serializers.CharField(max_length=100)
     url = serializers.CharField(max_length=500)
-    kinds = serializers.ListField(child=serializers.CharField(max_length=60), max_length=100, required=False)
+    kinds = ShortListField(child=serializers.CharField(max_length=60), max_length=100, required=False)
     team_id = serializers.UUIDField(required=False, allow_null=True)
 
 

@@ -35,21 +35,23 @@ from approvals.transitions_calendar import (
 )
 from governance.blueprint import MAX_SLA_HOURS
 from ledger.errors import Invalid
+from portal.parsing import ShortListField
 
 
-class WindowField(serializers.ListField):
+class WindowField(ShortListField):
     """`["09:00", "17:30"]`."""
 
     child = serializers.CharField(max_length=5)
+
+    def __init__(self, **options):
+        super().__init__(**{"max_length": 10, **options})
 
 
 class HoursSerializer(StrictSerializer):
     """Windows of each day of the week; a day left out is one on which nobody works."""
 
     def get_fields(self):
-        return {
-            day: serializers.ListField(child=WindowField(), max_length=MOST_WINDOWS, required=False) for day in DAYS
-        }
+        return {day: ShortListField(child=WindowField(), max_length=MOST_WINDOWS, required=False) for day in DAYS}
 
 
 class DayOffSerializer(StrictSerializer):

@@ -9,10 +9,13 @@ from accounts.second_factor import LONGEST_CODE
 from approvals.api.serializers import StageSerializer
 from approvals.enums import LadderStatus, Meaning
 from approvals.transitions import APPROVING
+from evidence.kinds import MOST_ATTACHMENTS
+from governance.blueprint import MAX_STAGES
 from ledger.canonical import loads
 from narratives.enums import PackageStatus
 from narratives.models import ExportAttachment, NarrativeExport
 from narratives.queries import current_package, current_stage, final_action
+from portal.parsing import ShortListField
 
 
 class AttachmentSerializer(serializers.ModelSerializer):
@@ -207,12 +210,14 @@ class StrictSerializer(serializers.Serializer):
 class ExportRequestSerializer(StrictSerializer):
     """The body of POST; the verb checks what each member holds."""
 
-    attachments = serializers.ListField(child=serializers.DictField(), required=False, default=list)
+    attachments = ShortListField(
+        child=serializers.DictField(), max_length=MOST_ATTACHMENTS, required=False, default=list
+    )
     notes = serializers.CharField(required=False, allow_blank=True, default="")
     metadata = serializers.DictField(required=False)
     workflow_template_id = serializers.UUIDField(required=False, allow_null=True)
     workflow_template_snapshot_id = serializers.UUIDField(required=False, allow_null=True)
-    approval_stages = serializers.ListField(child=serializers.DictField(), required=False)
+    approval_stages = ShortListField(child=serializers.DictField(), max_length=MAX_STAGES, required=False)
 
 
 class DecisionSerializer(StrictSerializer):

@@ -5,9 +5,19 @@ import time
 import hypothesis
 import pytest
 from hypothesis import strategies as st
+from rest_framework.exceptions import ValidationError
+from rest_framework.serializers import CharField
 
 from ledger.errors import Invalid, Refusal, TooLarge
-from portal.parsing import MAX_DEPTH, MAX_VALUES, SAFE_INTEGER, SmallJSONParser, StrictJSONParser, parse_json
+from portal.parsing import (
+    MAX_DEPTH,
+    MAX_VALUES,
+    SAFE_INTEGER,
+    ShortListField,
+    SmallJSONParser,
+    StrictJSONParser,
+    parse_json,
+)
 
 
 def refused(data):
@@ -164,6 +174,21 @@ def test_more_values_than_any_instrument_writes_are_refused_before_one_is_made(v
 def test_a_batch_of_a_thousand_plates_is_no_attack():
     plate = {"event_type": "qc.plate_read", "payload": {"readings": [round(0.0123 * n, 4) for n in range(384)]}}
     assert len(parse_json(json.dumps({"events": [plate] * 1000}).encode())["events"]) == 1000
+
+
+def test_the_members_of_a_list_that_is_too_long_are_not_looked_at():
+    looked_at = []
+
+    class Looking(CharField):
+        def to_internal_value(self, data):
+            looked_at.append(data)
+            return data
+
+    field = ShortListField(child=Looking(), max_length=2)
+    with pytest.raises(ValidationError) as caught:
+        field.run_validation(["a"] * 3)
+    assert (caught.value.get_codes(), looked_at) == (["too_many"], [])
+    assert field.run_validation(["a", "b"]) == ["a", "b"]
 
 
 class Stream(io.BytesIO):
