@@ -4,6 +4,7 @@ import re
 from functools import partial
 
 from django.contrib import admin, messages
+from django.contrib.admin.widgets import RelatedFieldWidgetWrapper
 from django.core.exceptions import PermissionDenied
 from django.db.models import Count, Exists, OuterRef, Q
 from django.http import HttpResponseRedirect
@@ -43,6 +44,12 @@ class TypedChoices:
             kwargs["widget"] = SearchOrType(db_field, self.admin_site, find=find, words=words)
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
+    def formfield_for_dbfield(self, db_field, request, **kwargs):
+        field = super().formfield_for_dbfield(db_field, request, **kwargs)
+        if db_field.name in self.typed and isinstance(field.widget, RelatedFieldWidgetWrapper):
+            field.widget = field.widget.widget  # people, teams and protocols have pages of their own
+        return field
+
 
 def may_edit(request, template):
     """Drafts; and what was sent for a version is looked at whatever it became meanwhile: its form says so."""
@@ -59,15 +66,13 @@ class StageInline(TypedChoices, admin.StackedInline):
     verbose_name = "stage"
     verbose_name_plural = "stages, in the order in which they sign"
     typed = {"assignee": (person_at, "or an e-mail address")}
-    rows = [
-        ("position", "name"),
-        ("required_role", "sla_hours", "assignee"),
-        ("stage_step_indexes", "stage_gate_keys"),
-    ]
-    rules = [("reminder_hours", "exclude_uploaders"), "escalation"]
+    who = ("position", "name", "required_role", "sla_hours", "assignee")
+    what = ("stage_step_indexes", "stage_gate_keys")
+    rules = ["reminder_hours", "exclude_uploaders", "escalation"]
 
     def get_fields(self, request, obj=None):
-        return [*self.rows, *(self.rules if self.has_change_permission(request, obj) else ["further_rules"])]
+        rules = self.rules if self.has_change_permission(request, obj) else ["further_rules"]
+        return [self.who, (*self.what, *rules)]
 
     def get_readonly_fields(self, request, obj=None):
         return [] if self.has_change_permission(request, obj) else ["further_rules"]
@@ -98,7 +103,7 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
     form = TemplateForm
     inlines = [StageInline]
     save_on_top = True  # Enter in a field presses the page's first button: it must be Save, not a stage's Move up
-    list_display = ["key", "name", "version", "status", "is_latest", "used_by"]
+    list_display = ["key", "name", "version", "latest", "status", "used_by"]
     list_display_links = ["key", "name"]
     list_filter = ["status", "is_latest"]
     list_select_related = ["family"]
@@ -135,6 +140,10 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
     @admin.display(description="key", ordering="family__template_key")
     def key(self, template):
         return template.family.template_key
+
+    @admin.display(description="", ordering="is_latest")
+    def latest(self, template):
+        return "latest" if template.is_latest else ""
 
     @admin.display(description="used by")
     def used_by(self, template):

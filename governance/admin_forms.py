@@ -95,8 +95,8 @@ class StageForm(forms.ModelForm):
     """A stage as a row. The rules of its metadata have fields of their own; what else is in there stays."""
 
     position = forms.IntegerField(required=False, min_value=0, max_value=LAST - 1, help_text="Empty: the last.")
-    required_role = forms.ChoiceField(label="Role", help_text="A role somebody holds. Grant it first if it is missing.")
-    stage_step_indexes = CommaField(label="Step indexes", numbers=True, help_text="Steps count from 0: 0, 2, 5")
+    required_role = forms.ChoiceField(label="Role", help_text="Missing? Grant it first.")
+    stage_step_indexes = CommaField(label="Step indexes", numbers=True, help_text="Counted from 0: 0, 2, 5")
     stage_gate_keys = CommaField(label="Gate keys", help_text="For example biosafety, release")
     reminder_hours = forms.IntegerField(
         label="Reminder", required=False, min_value=1, max_value=MAX_HOURS, help_text="Hours before the deadline."

@@ -8,6 +8,7 @@ from django.template.response import TemplateResponse
 
 from accounts.admin import VerbAdmin
 from governance.assignment_transitions import revoke_assignment
+from governance.consequences import of_archiving, of_publishing
 from governance.enums import TemplateStatus
 from governance.policies import can_manage_ladders
 from governance.queries import warnings_of
@@ -44,7 +45,10 @@ def new_version(template, *, by):
 
 @dataclass(frozen=True)
 class Verb:
-    """What a confirmation page asks. `one`: not for several rows at once; `warn`: sentences about the outcome."""
+    """What a confirmation page asks. `one`: not for several rows at once.
+
+    `foretell`: what these rows would lead to, in sentences; `warn`: sentences about the outcome.
+    """
 
     slug: str
     label: str
@@ -52,18 +56,19 @@ class Verb:
     done: str
     carry_out: callable
     one: bool = False
+    foretell: callable = None
     warn: callable = None
 
 
 PUBLISH = Verb(
     "publish", "Publish",
     "A published version is frozen for good; exports that follow its ladder use it from then on.",
-    "Published", publish, warn=stages_nobody_signs,
+    "Published", publish, foretell=of_publishing, warn=stages_nobody_signs,
 )  # fmt: skip
 ARCHIVE = Verb(
     "archive", "Archive",
     "An archived version cannot be assigned or published again. Exports that started with it keep it.",
-    "Archived", archive_template,
+    "Archived", archive_template, foretell=of_archiving,
 )  # fmt: skip
 NEW_VERSION = Verb(
     "new-version", "New version",
@@ -107,6 +112,7 @@ class ConfirmedVerbs(LadderAccess, VerbAdmin):
             "consequence": verb.consequence,
             "yes": f"Yes, {verb.label.lower()}",
             "rows": rows,
+            "foretold": verb.foretell(rows) if verb.foretell else (),
             "action": action,
             "back": back,
         }

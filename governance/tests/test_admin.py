@@ -343,3 +343,19 @@ def test_used_by_counts_where_the_newest_published_version_applies(office, publi
     assert used() == {2: 0, 1: 1}
     publish_template(second, by=olga)
     assert used() == {2: 1, 1: 0}
+
+
+def test_the_confirmation_foretells_where_exports_would_use_which_version(office, olga, published, protocol):
+    """Before anybody says yes: the places, the version they fall back to, the roles nobody holds."""
+    assign_template(published, by=olga, protocol_id=protocol.pk)
+    board = [{"name": "Board", "required_role": "board"}]
+    fork = create_template(by=olga, name="Stricter", forked_from_id=published.pk, stage_blueprint=board)
+    page = office.get(f"{TEMPLATES}{fork.pk}/publish/").content.decode()
+    assert "New exports of the protocol RT-qPCR use Stricter v2 from then on." in page
+    assert "Nobody holds the role board now." in page
+    page = office.get(f"{TEMPLATES}{published.pk}/archive/").content.decode()
+    assert "Biosafety v1 applies to the protocol RT-qPCR: revoke that first, or publish another version." in page
+    publish_template(fork, by=olga)
+    page = office.get(f"{TEMPLATES}{fork.pk}/archive/").content.decode()
+    assert "New exports of the protocol RT-qPCR then use Biosafety v1, which was published before." in page
+    assert "New exports" not in office.get(f"{TEMPLATES}{published.pk}/archive/").content.decode()

@@ -120,4 +120,4 @@ def test_a_role_nobody_holds_is_told(way, admin, client):
     if isinstance(way, FromFile):
         assert "Nobody holds the role board now." in way.said.getvalue()
     client.force_login(admin)
-    assert "nobody holds this role now" in client.get("/governance/ladders/release/").content.decode()
+    assert "Nobody holds the role board now." in client.get("/governance/ladders/release/").content.decode()
