@@ -11,6 +11,8 @@ from experiments.models import Protocol
 class LabelsField(forms.CharField):
     """Lines of `key: value`, or of a key alone, as `[{"key", "value"}]`; the verb says what a label may be."""
 
+    standing = {}  # lines that say a label as it stands, whatever signs are in it
+
     def __init__(self, **options):
         super().__init__(required=False, max_length=20_000, **options)
 
@@ -18,13 +20,13 @@ class LabelsField(forms.CharField):
         text, found = super().clean(value), []
         for line in filter(str.strip, text.splitlines()):
             key, _, said = line.partition(": ") if ": " in line else line.partition(":")
-            found.append({"key": key.strip(), "value": said.strip()})
+            found.append(self.standing.get(line.strip()) or {"key": key.strip(), "value": said.strip()})
         return found
 
 
 def lines_of(labels):
     """Labels as the lines a person types."""
-    return "\n".join(f"{label.key}: {label.value}" if label.value else label.key for label in labels)
+    return "\n".join(map(str, labels))
 
 
 class SubmissionForm(forms.Form):
@@ -41,6 +43,11 @@ class SubmissionForm(forms.Form):
         help_text="One a line, the key, a colon and the value, for example “instrument: plate reader 2”.",
         widget=forms.Textarea({"rows": 4, "spellcheck": "false"}),
     )
+
+    def __init__(self, *args, standing=(), **kwargs):
+        """`standing` are the labels that were given before, to be known again by their lines."""
+        super().__init__(*args, **kwargs)
+        self.fields["labels"].standing = {str(each): {"key": each.key, "value": each.value} for each in standing}
 
 
 class ReviewForm(forms.Form):

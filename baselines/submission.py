@@ -52,7 +52,6 @@ def baseline_new(request, execution_id):
 def baseline_resubmit(request, pk):
     """The same page filled from the rejected baseline; what was attached is ticked."""
     found = baseline_or_404(request.user, pk)
-    labels = lines_of(found.labels.all())
     posted = request.POST if request.method == "POST" else None
 
     def resubmit(given):
@@ -64,7 +63,8 @@ def baseline_resubmit(request, pk):
         request,
         found.execution,
         resubmit,
-        initial={"name": found.name, "description": found.description, "labels": labels},
+        initial={"name": found.name, "description": found.description, "labels": lines_of(found.labels.all())},
+        labels=found.labels.all(),
         submitter=found.submitted_by,
         named=list(found.reviewers.all()),
         context={
@@ -85,14 +85,14 @@ def _picked(request):
     return {name: request.POST.getlist(field) for name, field in fields.items()}
 
 
-def _page(request, execution, verb, *, initial, submitter, named, context):
+def _page(request, execution, verb, *, initial, submitter, named, context, labels=()):
     """The form, as typed so far, with its picker of reviewers; `do=submit` calls the verb."""
     form, status, reviewers = SubmissionForm(initial=initial), 200, [str(person.pk) for person in named]
     if request.method == "POST":
         reviewers = request.POST.getlist("reviewer")
         form = SubmissionForm(initial={name: request.POST.get(name, "") for name in form.fields})
         if request.POST.get("do") == "submit":
-            form, status = SubmissionForm(request.POST), 400
+            form, status = SubmissionForm(request.POST, standing=labels), 400
             if form.is_valid():
                 try:
                     made = verb(form.cleaned_data)

@@ -220,6 +220,15 @@ def test_the_page_submits_the_choice_and_the_reviewer_reads_what_changed(lab, re
     assert "rejected it before" not in page(lab.rita, "baseline", rejected.pk)
 
 
+@pytest.mark.parametrize(("key", "value"), [("https://lot", ""), ("a: b", ""), ("ratio 1:2", "x: y"), ("k", ": v")])
+def test_a_label_that_is_left_alone_stays_whatever_colons_are_in_it(lab, key, value):
+    found = lab.rejected(labels=[(key, value)])
+    lines = re.search("<textarea[^>]*name=.labels.[^>]*>([^<]*)", page(lab.sam, "baseline_resubmit", found.pk)).group(1)
+    given = {"name": "N1 standard", "description": "Mended", "labels": lines.strip() + "\nnew: one"}
+    assert post(lab.sam, "baseline_resubmit", found.pk, do="submit", **given).status_code == 302
+    assert list(found.labels.order_by("id").values_list("key", "value")) == [(key, value), ("new", "one")]
+
+
 def test_nobody_answers_a_rejection_they_have_not_read(lab, rejected):
     opened = page(lab.sam, "baseline_resubmit", rejected.pk)
     seen = re.search('name="seen" value="([0-9]+)"', opened).group(1)
