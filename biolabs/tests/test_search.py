@@ -41,3 +41,12 @@ def test_ten_are_shown_with_as_many_queries_as_one_and_the_rest_is_behind_a_link
     assert many == one
     assert (len(answer.context["baselines"]), answer.context["more_baselines"]) == (10, True)
     assert f"{reverse('baseline_list')}?q=standard" in answer.content.decode()
+
+
+def test_people_are_found_by_name_or_address_and_no_stranger(lab, client):
+    client.force_login(lab.sam)
+    found = {
+        q: [person.full_name for person in client.get(reverse("search"), {"q": q}).context["people"]]
+        for q in ("mate", "colleague@example", "stan")
+    }
+    assert found == {"mate": ["Mate Colleague"], "colleague@example": ["Mate Colleague"], "stan": []}
