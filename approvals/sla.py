@@ -201,7 +201,16 @@ def day_words(day: date):
 
 
 def moment_words(moment):
-    return f"{day_words(moment)} {moment.year}, {moment:%H:%M}"
+    return f"{day_words(moment)} {moment.year}, {moment:%H:%M}{_which(moment)}"
+
+
+def _which(moment):
+    """` (UTC+2)` for a time that clocks show twice when they go back; else ""."""
+    first, second = (moment.replace(fold=fold).utcoffset() for fold in (0, 1))
+    if first == second:
+        return ""
+    hours, minutes = divmod(int(moment.utcoffset().total_seconds()) // 60, 60)
+    return f" (UTC{hours:+}{f':{minutes:02}' if minutes else ''})"
 
 
 def _spent(minutes):

@@ -173,6 +173,12 @@ def test_nights_are_as_long_as_they_are(start, hours, due):
     assert deadline(start, hours, Calendar("Europe/Berlin", NIGHTS)).due_at == due.astimezone(UTC)
 
 
+def test_a_time_that_clocks_show_twice_is_told_apart():
+    words = deadline(datetime(2026, 10, 25, 0, 30, tzinfo=UTC), 1, Calendar("Europe/Berlin", NIGHTS)).words
+    assert words.startswith("1 working hour from Sun 25 Oct 2026, 02:30 (UTC+2) Europe/Berlin")
+    assert words.endswith("Due Sun 25 Oct 2026, 02:30 (UTC+1).")
+
+
 def test_a_window_that_the_clock_skips_is_no_time():
     calendar = Calendar("Europe/Berlin", (((90, 150), (150, 210)),) * 7)  # 01:30-02:30 and 02:30-03:30
     assert [(end - begin) / timedelta(minutes=1) for begin, end in calendar.windows(date(2026, 3, 29))] == [30, 30]
