@@ -41,7 +41,7 @@ def reviewer_picker(execution, *, submitter, given, q, named=()):
         # Whom the submitter does not know is found by the whole address alone: nobody's list of people leaks.
         may = everybody.filter(Q(pk__in=may.values("pk")) | Q(pk__in=known.values("pk")) | Q(email__iexact=q))
     found = list(_like(may.exclude(pk__in=ids), q)[: MOST_FOUND + 1])
-    others = _like(known.exclude(pk__in=everybody.values("pk")), q)[:MOST_FOUND] if q else ()
+    others = _like(known.exclude(pk=submitter.pk).exclude(pk__in=everybody.values("pk")), q)[:MOST_FOUND] if q else ()
 
     def whys(people):
         told = ((person, why_not_reviewer(person, submitter=submitter, execution=execution)) for person in people)

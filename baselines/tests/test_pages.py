@@ -11,6 +11,7 @@ from django.urls import reverse
 from baselines.models import Baseline
 from baselines.tests.lab import EXPORT_ID
 from baselines.transitions import publish_baseline, review_baseline, roll_back_baseline
+from experiments.transitions import move_step
 
 HOSTILE = "<script>alert(1)</script>\u202e[x](javascript:alert(1))"
 
@@ -183,6 +184,16 @@ def test_the_page_shows_what_the_run_showed_who_reviews_and_the_chained_history(
     for event in found.events.all():
         assert event.hash in history
     assert "Published as version 1" in history
+
+
+def test_a_run_that_is_not_completed_is_said_to_be_so(lab):
+    assert "The run is not completed." in page(lab.sam, "baseline_new", lab.run.pk)
+    found = lab.submitted()
+    assert ">Planned<" in page(lab.rita, "baseline", found.pk)
+    for index in range(3):
+        move_step(lab.run.pk, index, by=lab.sam, to="completed")
+    assert "The run is not completed." not in page(lab.sam, "baseline_new", lab.run.pk)
+    assert ">Planned<" not in page(lab.rita, "baseline", found.pk)
 
 
 def test_hostile_text_is_shown_and_never_obeyed(lab):

@@ -66,7 +66,8 @@ def test_a_search_says_why_others_are_missing_and_finds_a_stranger_by_the_whole_
     assert f'value="{lab.mate.pk}"' in told
     assert "Gone Colleague is deactivated. Name somebody else." in told
     own = submit(lab, do="find", person="submitter").content.decode()
-    assert "Nobody reviews what they submitted. Name somebody else." in own
+    assert "Sam Submitter is not listed: nobody reviews what they submit." in own
+    assert "Why others are missing" not in own
     for part in ("Rita", "rita.reviewer@", "example.org"):
         assert str(lab.rita.pk) not in submit(lab, do="find", person=part).content.decode()
     answer = submit(lab, do="find", person="Rita.Reviewer@example.org")

@@ -59,7 +59,7 @@ def test_from_a_good_run_to_the_standard_and_back(visitor, javascript):
     page.get_by_label("Narrative export, version 1").uncheck()
     page.get_by_placeholder("Name or e-mail address").fill("jonas")
     page.get_by_role("button", name="Find").click()
-    expect(page.get_by_text("Nobody reviews what they submitted.")).to_be_visible()
+    expect(page.get_by_text("Nobody else who may review this fits.")).to_be_visible()
     expect(page.get_by_label("Narrative export, version 1")).not_to_be_checked()
     page.get_by_role("button", name="Submit again").click()
     page.wait_for_url(f"**{first}")
