@@ -55,6 +55,7 @@ KINDS = {
         Kind(AccountAction.ROLE_REVOKED, ACCOUNT, "A signing role of yours ends"),
         Kind(AccountAction.PASSWORD_CHANGED, ACCOUNT, "Your password is changed", must_be_mailed=True),
         Kind(AccountAction.PASSWORD_RESET, ACCOUNT, "An administrator sets your password", must_be_mailed=True),
+        Kind(AccountAction.TOKEN_CREATED, ACCOUNT, "An API token is made for your account", must_be_mailed=True),
         Kind(AccountAction.LOCKED, ACCOUNT, "An account is locked after wrong passwords", must_be_mailed=True),
         Kind(AccountAction.SECOND_FACTOR_SET, ACCOUNT, "Your second factor is set up", must_be_mailed=True),
         Kind(AccountAction.SECOND_FACTOR_REMOVED, ACCOUNT, "Your second factor is removed", must_be_mailed=True),

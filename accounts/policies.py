@@ -19,6 +19,13 @@ def check_can_manage_team(user, team):
         raise NotAllowed(f"Only an owner of {team} or an administrator may change who is in it.", code="owners_only")
 
 
+def check_can_set_password_of(user, other_id):
+    """Administrators, of others: one's own asks for the present one, and for the code of the second factor."""
+    check_is_administrator(user)
+    if str(other_id) == str(user.pk):
+        raise NotAllowed("Change your own password on your account page.", code="own_password")
+
+
 def check_is_oneself(user, owner):
     if not user.is_active or user.pk != owner.pk:
         raise NotAllowed("Only the person themselves may do this.", code="oneself_only")

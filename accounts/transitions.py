@@ -12,7 +12,7 @@ from accounts.events import record_account_event
 from accounts.locks import locked_person, person_of_administrator, still_administrator
 from accounts.models import ApiToken, Membership, RoleGrant, Team, User
 from accounts.notify import notify
-from accounts.policies import check_can_manage_team, check_is_administrator, check_is_oneself
+from accounts.policies import check_can_manage_team, check_can_set_password_of, check_is_administrator, check_is_oneself
 from accounts.validation import check_new_password, cleaned, one_clean_line, saved_or_taken
 from ledger.canonical import plain
 from ledger.errors import Invalid, TransitionDenied
@@ -100,8 +100,8 @@ def set_compliance_administrator(user_id, *, by, member):
 
 
 def reset_password(user_id, *, by, new_password):
-    """An administrator sets somebody's password: a change is forced, tokens end, the person is told."""
-    check_is_administrator(by)
+    """An administrator sets somebody else's password: a change is forced, tokens end, the person is told."""
+    check_can_set_password_of(by, user_id)
     draft = User.objects.people().get(pk=user_id)
     check_new_password(new_password, draft)
     draft.set_password(new_password)
@@ -301,6 +301,12 @@ def create_token(user, *, by, name="", scope=TokenScope.WRITE, expires_at, addre
             scope=str(scope),
             expires_at=plain(row.expiry),
         )
+        if name:
+            words = (
+                f"It is called {name}. If it was not you, revoke it, change your password and tell an administrator."
+            )
+            title = "A new API token was made for your account"
+            notify([user], kind=AccountAction.TOKEN_CREATED, title=title, body=words, url="/account/")
     return row, token
 
 

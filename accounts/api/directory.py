@@ -22,7 +22,7 @@ from accounts.api.serializers import (
 )
 from accounts.api.views import checked
 from accounts.models import Membership, RoleGrant, Team, User
-from accounts.policies import check_is_administrator
+from accounts.policies import check_can_set_password_of, check_is_administrator
 from accounts.queries import teams_with_members
 from accounts.scoping import uuid_or_404, visible_or_404
 from accounts.validation import check_new_password
@@ -69,7 +69,8 @@ class OneUser(APIView):
         given = dict(checked(UserInput, request, partial=True))
         password = given.pop("password", None)
         if password is not None:
-            # Before anything is written: a weak password must not leave half a change.
+            # Before anything is written: a refused password must not leave half a change.
+            check_can_set_password_of(request.user, user.pk)
             check_new_password(password, user)
         if given:
             user = transitions.change_user(user.pk, by=request.user, **given)

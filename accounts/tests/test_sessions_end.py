@@ -13,6 +13,7 @@ from accounts.tests.conftest import PASSWORD, bearer
 from accounts.tests.phone import Phone
 from accounts.transitions import create_token, reset_password
 from accounts.transitions_second_factor import enrol_second_factor, remove_second_factor_of
+from ledger.errors import NotAllowed
 
 NEW = "a better word 7"
 CHANGE, API_CHANGE, FACTOR = "/account/password/", "/api/users/me/password", "/account/second-factor/"
@@ -82,6 +83,19 @@ def test_the_api_asks_for_the_code_too(lea):
     assert changed(lea)
 
 
+def test_an_administrator_too_changes_the_own_password_nowhere_else(admin, client):
+    with pytest.raises(NotAllowed, match="on your account page"):
+        reset_password(admin.pk, by=admin, new_password=NEW)
+    answer = bearer(admin).patch(f"/api/users/{admin.pk}", {"full_name": "A", "password": NEW}, format="json")
+    assert (answer.status_code, answer.json()["code"]) == (403, "own_password")
+    client.force_login(admin)
+    form = {"email": admin.email, "full_name": "A", "is_active": "on", "is_admin": "on", "new_password": NEW}
+    page = client.post(f"/admin/accounts/user/{admin.pk}/change/", form).content.decode()
+    assert "Change your own password on your account page." in page
+    assert User.objects.get(pk=admin.pk).full_name == "Ada Ng"
+    assert not changed(admin)
+
+
 # --- What ends ------------------------------------------------------------------------------------------------------
 
 
@@ -91,6 +105,13 @@ def test_tokens_with_a_name_stay_and_the_page_says_so(lea):
     answer = client.post(CHANGE, {"old_password": PASSWORD, "new_password": NEW, "repeated": NEW}, follow=True)
     assert "1 API token stays" in answer.content.decode()
     assert list(ApiToken.objects.all()) == [token]
+
+
+def test_whoever_makes_a_token_with_a_name_is_told(lea):
+    bearer(lea)
+    assert not lea.notifications.exists()
+    named_token(lea)
+    assert lea.notifications.get().title == "A new API token was made for your account"
 
 
 def test_tokens_with_a_name_are_revoked_where_one_says_so(lea):
