@@ -79,7 +79,7 @@ class PositionInput(forms.NumberInput):
         number = super().render(name, value, attrs, renderer)
         if not self.row:
             return number
-        ways = [(self.row, way, f"Save and move {self.stage} {way}", f"Move {way}") for way in ("up", "down")]
+        ways = [(self.row, way, f"Save and move {self.stage} {way}", way.capitalize()) for way in ("up", "down")]
         button = '<button type="submit" class="button" name="_move" value="{}:{}" aria-label="{}">{}</button> '
         return format_html("{} {}", number, format_html_join("", button, ways))
 
