@@ -11,6 +11,7 @@ from evidence.reading import frozen_chunks
 from experiments.events import Event
 from experiments.models import ExecutionEvent
 from ledger.canonical import sha256_text
+from ledger.snapshot import one_moment
 from narratives.digest import statement_of
 from narratives.dossier_storage import Missing, fingerprint, open_dossier
 from narratives.enums import PackageStatus
@@ -20,13 +21,17 @@ STEP = 100  # rows in memory at a time
 
 
 def faults():
-    """Walk every ladder, export, piece of evidence, dossier and baseline; files are read in a stream."""
-    yield from _ladders()
-    yield from _exports()
+    """Walk every ladder, export, baseline, piece of evidence and dossier; files are read in a stream.
+
+    The portal may go on working meanwhile: the rows are read as of one moment.
+    """
+    with one_moment():
+        yield from _ladders()
+        yield from _exports()
+        yield from _announcements()
+        yield from verify_baselines()
     yield from _evidence()
     yield from _dossiers()
-    yield from _announcements()
-    yield from verify_baselines()
 
 
 def _ladders():
@@ -62,17 +67,22 @@ def _evidence():
 
 
 def _dossiers():
-    for package in Package.objects.filter(status=PackageStatus.READY).order_by("pk").iterator(STEP):
-        try:
-            dossier = open_dossier(package.storage_name)
-        except Missing as error:
-            yield f"Package {package.pk}: the dossier is missing ({error})"
-            continue
-        try:
-            if fingerprint(dossier) != package.checksum:
-                yield f"Package {package.pk}: the dossier does not have its checksum"
-        finally:
-            dossier.close()
+    ready = Package.objects.filter(status=PackageStatus.READY)
+    for package in ready.order_by("pk").iterator(STEP):
+        fault = _dossier_fault(package)
+        if fault and ready.filter(pk=package.pk).exists():  # it may have expired since
+            yield f"Package {package.pk}: {fault}"
+
+
+def _dossier_fault(package):
+    try:
+        dossier = open_dossier(package.storage_name)
+    except Missing as error:
+        return f"the dossier is missing ({error})"
+    try:
+        return None if fingerprint(dossier) == package.checksum else "the dossier does not have its checksum"
+    finally:
+        dossier.close()
 
 
 def _announcements():
