@@ -49,14 +49,18 @@ def current():
     """
     file = _file()
     if not file.exists():
-        signed = apps.get_model("approvals", "Signature").objects.exists()
-        if signed and not file.exists():
+        if is_lost():
             raise ImproperlyConfigured(
                 f"SIGNING_KEY_FILE {file} is missing although people have signed. Put it back from the backup, "
                 "or make another with manage.py rotate_signing_key."
             )
         _make(file)
     return _read(file)
+
+
+def is_lost():
+    """Whether people have signed and the key file is not there."""
+    return apps.get_model("approvals", "Signature").objects.exists() and not _file().exists()
 
 
 def current_if_any():

@@ -1,10 +1,12 @@
 """Every verb on a stage: lock, refresh, lawful, allowed, change, record, react (architecture.md, "A transition")."""
 
+import logging
 import uuid
 from contextlib import contextmanager
 from datetime import timedelta
 
 from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
 from django.utils import timezone
 
 from accounts.models import User
@@ -29,7 +31,7 @@ from experiments.events import Event
 from experiments.timeline import locked_timeline
 from experiments.transitions import admit
 from ledger.canonical import loads, object_text, rfc3339, sha256_text
-from ledger.errors import Invalid, NotAllowed, TransitionDenied
+from ledger.errors import Busy, Invalid, NotAllowed, TransitionDenied
 from portal.text import clean_text
 
 __all__ = [
@@ -40,6 +42,8 @@ __all__ = [
     "reject_stage",
     "reset_stage",
 ]
+
+logger = logging.getLogger(__name__)
 
 MAX_NOTES = 10_000
 MAX_SIGNATURE_TEXT = 254
@@ -69,7 +73,7 @@ def approve_stage(
     text = Text(notes, signature_text, metadata)
     code = _meaning(meaning, APPROVING)
     check_authentication(authentication)
-    key = keys.current()
+    key = _signing_key()
     with locked_stage(stage_id, by) as (timeline, stage, signer):
         _check_unchanged(stage, expected_digest, expected_cycle)
         check_can_sign(signer, stage, now=timeline.now)
@@ -104,7 +108,7 @@ def reject_stage(
     text = Text(notes, signature_text, metadata, notes_required="Say why you reject; the requester reads it.")
     code = _meaning(meaning, (Meaning.REJECTED,))
     check_authentication(authentication)
-    key = keys.current()
+    key = _signing_key()
     with locked_stage(stage_id, by) as (timeline, stage, signer):
         _check_unchanged(stage, expected_digest, expected_cycle)
         check_can_sign(signer, stage, now=timeline.now)
@@ -184,6 +188,18 @@ def check_authentication(authentication):
             return
         if abs(timezone.now() - authentication.at) > FRESH_FOR:
             raise NotAllowed("Too much time passed since you gave your password. Sign again.", code="password_required")
+
+
+def _signing_key():
+    try:
+        return keys.current()
+    except ImproperlyConfigured as error:
+        logger.critical("Nobody can sign: %s", error)
+        raise Busy(
+            "Nobody can sign at present: the signing key cannot be read. Nothing was signed; tell an operator.",
+            retry_after=60,
+            code="signing_key",
+        ) from error
 
 
 class Text:

@@ -13,6 +13,7 @@ from django.utils import timezone
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_safe
 
+from approvals import keys
 from biolabs import heartbeat
 from ledger import triggers
 
@@ -26,7 +27,7 @@ def alive(request):
 @require_safe
 @never_cache
 def ready(request):
-    """200 when requests can be served, else 503; every check with its own sentence. The queue never makes it 503."""
+    """200 when requests can be served, else 503, with a sentence per check. Queue and signing never make it 503."""
     checks = {}
     for name, check in CHECKS.items():
         try:
@@ -35,7 +36,8 @@ def ready(request):
             # The reason stays in the log: a driver's message may name hosts and accounts.
             checks[name] = f"failed ({type(error).__name__})"
     healthy = all(answer == "ok" for answer in checks.values())
-    body = {"status": "ready" if healthy else "not ready", "checks": checks, "queue": _queue()}
+    body = {"status": "ready" if healthy else "not ready", "checks": checks}
+    body |= {"queue": _queue(), "signing": _signing()}
     return JsonResponse(body, status=200 if healthy else 503)
 
 
@@ -80,6 +82,16 @@ def _queue():
     age = (timezone.now() - beat).total_seconds()
     status = "ok" if age < heartbeat.STALE_AFTER_SECONDS else "stale"
     return {"status": status, "last_heartbeat": beat.isoformat(timespec="seconds").replace("+00:00", "Z")}
+
+
+def _signing():
+    """Whether people can sign here, and the key's public fingerprint. Everybody reads on without it."""
+    try:
+        key = keys.current_if_any()
+        status = "ok" if key else "the key file is missing" if keys.is_lost() else "no key yet"
+    except Exception as error:
+        return {"status": f"failed ({type(error).__name__})", "key": None}
+    return {"status": status, "key": key.fingerprint if key else None}
 
 
 CHECKS = {"database": _database, "migrations": _migrations, "append_only": _append_only, "storage": _storage}

@@ -17,7 +17,7 @@ from approvals.models import Signature
 from approvals.tests.lab import approve
 from approvals.transitions_key import rotate_signing_key
 from approvals.verification import verify_ladder
-from ledger.errors import Invalid, NotAllowed
+from ledger.errors import Busy, Invalid, NotAllowed
 from tests.at_once import at_once
 
 
@@ -81,6 +81,13 @@ def test_a_lost_key_is_not_replaced_in_silence(signature, key_file):
     with pytest.raises(ImproperlyConfigured, match="is missing although people have signed"):
         keys.current()
     assert not key_file.exists()
+
+
+def test_who_signs_meanwhile_is_told_and_nothing_is_written(lab, signature, key_file):
+    key_file.write_text("not a key")
+    with pytest.raises(Busy, match="Nobody can sign at present"):
+        approve(lab, signature.ladder, 2, lab.mira)
+    assert Signature.objects.count() == 1
 
 
 # --- Changing it ----------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ from django.core.files.storage import storages
 from django.db import connection
 from django.utils import timezone
 
+from approvals import keys
 from biolabs import heartbeat
 from ledger import triggers
 
@@ -24,13 +25,15 @@ def test_a_signed_in_visitor_costs_a_probe_no_query(client, django_user_model, d
         assert client.get("/healthz").status_code == 200
 
 
-def test_a_whole_portal_is_ready(client, db):
+def test_a_whole_portal_is_ready(client, db, settings, tmp_path):
+    settings.SIGNING_KEY_FILE = tmp_path / "signing_key.pem"
     answer = client.get("/readyz")
     assert answer.status_code == 200
     assert answer.json() == {
         "status": "ready",
         "checks": READY,
         "queue": {"status": "never seen", "last_heartbeat": None},
+        "signing": {"status": "no key yet", "key": None},
     }
     assert "no-store" in answer.headers["Cache-Control"]
 
@@ -84,3 +87,14 @@ def test_a_heartbeat_survives_a_cache_that_is_away(monkeypatch):
 @pytest.mark.parametrize("path", ["/healthz", "/readyz"])
 def test_probes_only_read(client, db, path):
     assert client.post(path).status_code == 405
+
+
+def test_the_signing_key_is_told_and_leaves_the_portal_in_service(client, db, settings, tmp_path):
+    settings.SIGNING_KEY_FILE = tmp_path / "signing_key.pem"
+    assert client.get("/readyz").json()["signing"] == {"status": "no key yet", "key": None}
+    key = keys.current()
+    assert client.get("/readyz").json()["signing"] == {"status": "ok", "key": key.fingerprint}
+    settings.SIGNING_KEY_FILE.write_text("not a key")
+    answer = client.get("/readyz")
+    assert answer.json()["signing"] == {"status": "failed (ImproperlyConfigured)", "key": None}
+    assert answer.status_code == 200
