@@ -5,7 +5,7 @@ import unicodedata
 from accounts.models import User
 from accounts.validation import one_clean_line
 from baselines.enums import Decision
-from baselines.policies import check_reviewer
+from baselines.policies import check_reviewer, stand_ins_of
 from experiments.input import identifiers
 from ledger.errors import Invalid
 from portal.text import clean_text
@@ -81,12 +81,12 @@ def _label(given, field):
     return key, one_clean_line(given.get("value", ""), f"{field}.value", MAX_LABEL_VALUE, required=False)
 
 
-def reviewers(values, *, submitter, execution):
+def reviewers(values, *, submitter):
     """The people these ids name, in the order given. Read again under the lock: people leave."""
     wanted = identifiers(values, "reviewer_ids")
     if len(wanted) > MAX_REVIEWERS:
         raise Invalid.field("reviewer_ids", f"At most {MAX_REVIEWERS} reviewers.", "too_many")
-    people = User.objects.people().in_bulk(wanted)
+    people, stand_ins = User.objects.people().in_bulk(wanted), stand_ins_of(submitter.pk)
     for pk in wanted:
-        check_reviewer(people.get(pk), submitter=submitter, execution=execution)
+        check_reviewer(people.get(pk), submitter=submitter, stand_ins=stand_ins)
     return [people[pk] for pk in wanted]

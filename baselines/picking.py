@@ -8,7 +8,7 @@ from django.db.models import Q
 from accounts.models import User
 from baselines.enums import EvidenceKind
 from baselines.evidence import chosen, references
-from baselines.policies import who_may_be_named, who_may_review, why_not_reviewer
+from baselines.policies import stand_ins_of, who_may_be_named, who_may_review, why_not_reviewer
 from baselines.words import NONE, counted, metric
 
 MOST_FOUND = 12
@@ -43,8 +43,10 @@ def reviewer_picker(execution, *, submitter, given, q, named=()):
     found = list(_like(may.exclude(pk__in=ids), q)[: MOST_FOUND + 1])
     others = _like(known.exclude(pk=submitter.pk).exclude(pk__in=everybody.values("pk")), q)[:MOST_FOUND] if q else ()
 
+    stand_ins = stand_ins_of(submitter.pk)
+
     def whys(people):
-        told = ((person, why_not_reviewer(person, submitter=submitter, execution=execution)) for person in people)
+        told = ((person, why_not_reviewer(person, submitter=submitter, stand_ins=stand_ins)) for person in people)
         return [(person, why) for person, why in told if why]
 
     return ReviewerPicker(

@@ -25,7 +25,7 @@ def check_can_review(user, baseline):
     if user.pk == baseline.submitted_by_id:
         raise NotAllowed("You submitted this baseline, so somebody else reviews it.", code="own_submission")
     _check_reviewer_or_administrator(user, baseline, "review")
-    if stands_in_for(user, baseline.submitted_by_id):
+    if user.pk in stand_ins_of(baseline.submitted_by_id):
         raise NotAllowed(
             "You stand in for who submitted this baseline, so somebody else reviews it.", code="submitters_stand_in"
         )
@@ -88,8 +88,8 @@ def check_target(target, baseline):
         )
 
 
-def check_reviewer(person, *, submitter, execution):
-    """Whether somebody can be named as a reviewer. Raises Invalid at `reviewer_ids`.
+def check_reviewer(person, *, submitter, stand_ins):
+    """Whether somebody can be named as a reviewer; `stand_ins` from `stand_ins_of`. Raises Invalid at `reviewer_ids`.
 
     Any active person but the submitter and who stands in for them: being named is what lets them see the run.
     `who_may_review` is narrower, it is what a search suggests.
@@ -100,7 +100,7 @@ def check_reviewer(person, *, submitter, execution):
         _refuse_reviewer("Nobody reviews what they submitted. Name somebody else.", "own_submission")
     if not person.is_active:
         _refuse_reviewer(f"{person.printed_name} is deactivated. Name somebody else.", "inactive")
-    if stands_in_for(person, submitter.pk):
+    if person.pk in stand_ins:
         _refuse_reviewer(
             f"{person.printed_name} stands in for {submitter.printed_name} and cannot review what they submit.",
             "submitters_stand_in",
@@ -109,8 +109,7 @@ def check_reviewer(person, *, submitter, execution):
 
 def who_may_be_named(*, submitter):
     """Everybody `check_reviewer` lets pass."""
-    standing_in = Absence.objects.in_force(timezone.now()).filter(user=submitter.pk, stand_in__isnull=False)
-    people = User.objects.active().exclude(pk=submitter.pk).exclude(pk__in=standing_in.values("stand_in"))
+    people = User.objects.active().exclude(pk=submitter.pk).exclude(pk__in=_standing_in(submitter.pk))
     return people.order_by("full_name", "email")
 
 
@@ -125,9 +124,14 @@ def who_may_review(execution, *, submitter):
     return who_may_be_named(submitter=submitter).filter(sees | Exists(grants))
 
 
-def stands_in_for(person, user_id):
-    """Whether an absence that is in force makes them the stand-in of the other."""
-    return Absence.objects.in_force(timezone.now()).filter(user=user_id, stand_in=person.pk).exists()
+def stand_ins_of(user_id):
+    """The ids of whom an absence that is in force makes the stand-in of this person."""
+    return set(_standing_in(user_id))
+
+
+def _standing_in(user_id):
+    away = Absence.objects.in_force(timezone.now()).filter(user=user_id, stand_in__isnull=False)
+    return away.values_list("stand_in", flat=True)
 
 
 def is_reviewer(user, baseline):
@@ -209,8 +213,8 @@ def why_not_resubmit(user, baseline):
     return _sentence(check_can_resubmit, user, baseline)
 
 
-def why_not_reviewer(person, *, submitter, execution):
-    return _sentence(check_reviewer, person, submitter=submitter, execution=execution)
+def why_not_reviewer(person, *, submitter, stand_ins):
+    return _sentence(check_reviewer, person, submitter=submitter, stand_ins=stand_ins)
 
 
 def _sentence(check, *arguments, **named):

@@ -54,7 +54,7 @@ def submit_baseline(
     with _locked_run(execution.pk, by) as (timeline, history, actor):
         execution = timeline.execution
         check_can_submit(actor, execution)
-        people = incoming.reviewers(reviewer_ids, submitter=actor, execution=execution)
+        people = incoming.reviewers(reviewer_ids, submitter=actor)
         baseline = _new_baseline(history, execution, by=actor, **given)
         _name_reviewers(timeline, baseline, people)
         _write_labels(baseline, pairs)
@@ -272,7 +272,7 @@ def _name_reviewers(timeline, baseline, people):
 def _name_reviewers_again(timeline, baseline, ids):
     # Who was named before may have left or changed duties since, so they are looked at again.
     wanted = [person.pk for person in baseline.reviewers.all()] if ids is None else ids
-    people = incoming.reviewers(wanted, submitter=baseline.submitted_by, execution=timeline.execution)
+    people = incoming.reviewers(wanted, submitter=baseline.submitted_by)
     _name_reviewers(timeline, baseline, people)
 
 

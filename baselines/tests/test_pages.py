@@ -8,7 +8,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from baselines.models import Baseline
+from baselines.models import Baseline, BaselineReviewer
 from baselines.tests.lab import EXPORT_ID
 from baselines.transitions import publish_baseline, review_baseline, roll_back_baseline
 from experiments.transitions import move_step
@@ -152,12 +152,16 @@ def test_lists_and_pages_cost_the_same_for_one_and_thirty(lab, baseline):
     for name in ("One", "Two"):
         lab.published(name=name)
     lab.add_qc()
+    rejected = lab.rejected(reviewer_ids=[lab.rita.pk])
+    addresses.append(reverse("baseline_resubmit", args=[rejected.pk]))
     client.get(addresses[0])
     one = [asked(client, address) for address in addresses]
     for number in range(15):
         lab.published(name=f"V{number}", labels=[{"key": "n", "value": str(number)}])
         lab.submitted(name=f"S{number}")
     lab.add_qc(count=30)
+    for number in range(15):
+        BaselineReviewer.objects.create(baseline=rejected, user=lab.person(f"Reviewer {number}"))
     assert [asked(client, address) for address in addresses] == one
 
 
