@@ -82,7 +82,7 @@ def baseline_context(request, found, **refused):
     current = current_baseline(found.protocol_id)
     return {
         "baseline": found,
-        "reviewers": found.reviewers.all(),
+        "reviewers": reviewers_of(found),
         "life": life_of(found),
         "current": current,
         "sees_current": sees(request.user, current),
@@ -141,6 +141,18 @@ def _after_rejection(found):
     if events[-1].event_type != BaselineEventType.RESUBMITTED:
         return None
     return {"rejection": events[-2], "changed": changed_since(events[-1])}
+
+
+def reviewers_of(found):
+    """Who is named, each with why they could not review it now: (person, words or None)."""
+    stand_ins = policies.stand_ins_of(found.submitted_by_id)
+
+    def why(person):
+        if not person.is_active:
+            return "Deactivated"
+        return "Stands in for the submitter" if person.pk in stand_ins else None
+
+    return [(person, why(person)) for person in found.reviewers.all()]
 
 
 def life_of(found):

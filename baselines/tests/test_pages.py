@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from baselines.models import Baseline, BaselineReviewer
 from baselines.tests.lab import EXPORT_ID
+from baselines.tests.test_verbs import stand_in_for_sam
 from baselines.transitions import publish_baseline, review_baseline, roll_back_baseline
 from experiments.transitions import move_step
 
@@ -198,6 +199,15 @@ def test_a_run_that_is_not_completed_is_said_to_be_so(lab):
         move_step(lab.run.pk, index, by=lab.sam, to="completed")
     assert "The run is not completed." not in page(lab.sam, "baseline_new", lab.run.pk)
     assert ">Planned<" not in page(lab.rita, "baseline", found.pk)
+
+
+def test_a_page_says_which_reviewers_could_not_review_now(lab):
+    found = lab.submitted(reviewer_ids=[lab.rita.pk, lab.mate.pk])
+    stand_in_for_sam(lab, lab.rita)
+    type(lab.mate).objects.filter(pk=lab.mate.pk).update(is_active=False)
+    told = page(lab.sam, "baseline", found.pk)
+    assert "Stands in for the submitter" in told
+    assert "Deactivated" in told
 
 
 def test_hostile_text_is_shown_and_never_obeyed(lab):
