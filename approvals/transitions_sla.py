@@ -10,15 +10,16 @@ from accounts.models import User
 from approvals.calendars import calendar_of
 from approvals.deadlines import escalation_due
 from approvals.enums import ActionType, StageStatus
-from approvals.models import ApprovalAction, ApprovalStage
+from approvals.models import ApprovalStage
 from approvals.notices import tell_escalated, tell_overdue, tell_reminder
 from approvals.policies import is_overdue, person, team_of
+from approvals.transitions import Text, act
 from approvals.transitions_ladder import stage_members
 from experiments.events import Event
 from experiments.timeline import locked_timeline
 from experiments.transitions import admit
 from governance.stage_rules import TEAM_OWNERS, stage_rules
-from ledger.canonical import canonical_text, rfc3339
+from ledger.canonical import rfc3339
 
 SEVERAL = 5
 
@@ -93,19 +94,8 @@ def _is_due(stage, moment, now):
 
 def _record(timeline, stage, rung, people, notes, *, by):
     told = [person(user) for user in people]
-    ApprovalAction.objects.create(
-        stage=stage,
-        cycle=stage.ladder.cycle,
-        action_type=ActionType.ESCALATED,
-        actor=by,
-        actor_name=by.printed_name,
-        notes=notes,
-        metadata_text=canonical_text(
-            {"rung": stage.escalation_step, "after_hours": rung.after_hours, "to": rung.to, "told": told}
-        ),
-        content_digest=stage.ladder.content_digest,
-        created_at=timeline.now,
-    )
+    metadata = {"rung": stage.escalation_step, "after_hours": rung.after_hours, "to": rung.to, "told": told}
+    act(timeline, stage, by, ActionType.ESCALATED, Text(notes, "", metadata))
     timeline.record(
         Event.STAGE_ESCALATED,
         by=by,
