@@ -10,7 +10,8 @@ from governance.audit import locked_family
 from governance.enums import AuditAction
 from governance.models import TemplateAssignment, WorkflowTemplate
 from governance.policies import check_can_assign, check_can_manage_ladders
-from ledger.canonical import plain
+from governance.validation import METADATA_LIMIT
+from ledger.canonical import canonical_text, plain
 from ledger.errors import Invalid, TransitionDenied
 
 
@@ -18,8 +19,8 @@ def assign_template(template, *, by, team_id=None, protocol_id=None, metadata=No
     """Let a ladder apply to a team or a protocol. Raises Invalid, and TransitionDenied where one applies already."""
     check_can_manage_ladders(by)
     team, protocol = _target(team_id, protocol_id)
-    if metadata is not None and not isinstance(metadata, dict):
-        raise Invalid.field("metadata", "The metadata is an object.")
+    if not isinstance(metadata or {}, dict) or len(canonical_text(metadata or {})) > METADATA_LIMIT:
+        raise Invalid.field("metadata", f"The metadata is an object of {METADATA_LIMIT:,} characters at most.")
     with locked_family(template.family_id) as log:
         template = WorkflowTemplate.objects.select_related("family").get(pk=template.pk)
         check_can_assign(template)

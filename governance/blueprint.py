@@ -113,7 +113,7 @@ def _faults(entry):
         code = "required" if role is None else "invalid"
         yield "required_role", code, "needs a role: lower-case letters, digits and _."
     if not _hours(entry.get("sla_hours")):
-        yield "sla_hours", "invalid", f"the time limit is 1 to {MAX_SLA_HOURS} whole hours."
+        yield "sla_hours", "invalid", f"the time limit is 1 to {MAX_SLA_HOURS:,} whole hours."
     name = entry.get("name") or "-"
     if not isinstance(name, str) or len(name) > 200 or not name.isprintable() or not name.strip():
         yield "name", "invalid", "the name is one line of 200 characters at most."

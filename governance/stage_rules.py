@@ -83,7 +83,7 @@ def rule_faults(metadata):
     """`(member, sentence)` for each member of metadata that a stage understands and that does not fit."""
     reminder = metadata.get("reminder_hours")
     if reminder is not None and not _hours(reminder, 1):
-        yield "reminder_hours", f"the reminder comes 1 to {MAX_HOURS} whole hours before the deadline."
+        yield "reminder_hours", f"the reminder comes 1 to {MAX_HOURS:,} whole hours before the deadline."
     if not isinstance(metadata.get("exclude_uploaders", False), bool):
         yield "exclude_uploaders", "exclude_uploaders is true or false."
     rungs = metadata.get("escalation")

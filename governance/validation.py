@@ -47,7 +47,7 @@ def check_header(faults, *, name, description, default_stage_sla_hours, permitte
     if not isinstance(description, str) or len(description) > 10_000 or "\x00" in description:
         faults.add("description", "A description is text of 10,000 characters at most.")
     if default_stage_sla_hours is not None and not _hours(default_stage_sla_hours):
-        faults.add("default_stage_sla_hours", f"The time limit is 1 to {MAX_SLA_HOURS} whole hours.")
+        faults.add("default_stage_sla_hours", f"The time limit is 1 to {MAX_SLA_HOURS:,} whole hours.")
     if not isinstance(permitted_roles, list) or len(permitted_roles) > 100 or not all(map(_role, permitted_roles)):
         faults.add("permitted_roles", "Permitted roles are a list of role slugs: lower-case letters, digits and _.")
 
@@ -90,7 +90,7 @@ def _check_stage(faults, stage, number, permitted_roles, names, where):
             "not_permitted",
         )
     if stage.get("sla_hours") is not None and not _hours(stage["sla_hours"]):
-        fault("sla_hours", f"the time limit is 1 to {MAX_SLA_HOURS} whole hours.")
+        fault("sla_hours", f"the time limit is 1 to {MAX_SLA_HOURS:,} whole hours.")
     _check_mapping(fault, stage)
 
 
@@ -103,7 +103,7 @@ def _check_mapping(fault, stage):
     if stage.get("metadata") is None:
         return
     if not isinstance(metadata, dict) or len(canonical_text(metadata)) > METADATA_LIMIT:
-        fault("metadata", f"must be an object of {METADATA_LIMIT:,} characters at most.")
+        fault("metadata", f"the metadata is an object of {METADATA_LIMIT:,} characters at most.")
         return
     for member, sentence in rule_faults(metadata):
         fault("metadata", sentence, f"invalid_{member}")
@@ -123,7 +123,8 @@ def check_people(faults, stages, *, now, field="stage_blueprint"):
         if stage.get("assignee_id"):
             _check_assignee(faults, stage, people.get(_uuid(stage["assignee_id"])), held, number, where)
         if any(UUID(each) not in people for each in people_told(stage.get("metadata"))):
-            faults.add(f"{where}.metadata", f"Stage {number + 1}: the escalation names no active user.", "unknown_user")
+            detail = f"Stage {number + 1}: the escalation names no active user. Name somebody else to tell."
+            faults.add(f"{where}.metadata", detail, "unknown_user")
 
 
 def _people_of(stage):
@@ -134,9 +135,12 @@ def _people_of(stage):
 def _check_assignee(faults, stage, person, held, number, where):
     role = stage.get("required_role")
     if person is None:
-        faults.add(f"{where}.assignee_id", f"Stage {number + 1}: the assignee is no active user.", "unknown_user")
+        detail = f"Stage {number + 1}: the assignee is no active user. Choose somebody else, or nobody for any {role}."
+        faults.add(f"{where}.assignee_id", detail, "unknown_user")
     elif (person.pk, role) not in held:
-        detail = f"Stage {number + 1}: {person.printed_name} does not hold the role {role}."
+        detail = (
+            f"Stage {number + 1}: {person.printed_name} does not hold the role {role}. Grant it or choose another."
+        )
         faults.add(f"{where}.assignee_id", detail, "lacks_role")
 
 

@@ -181,12 +181,13 @@ class Diff(APIView):
 
 
 class Assignments(APIView):
-    """Where a template applies now."""
+    """Where the template's family applies now: an assignment made with an earlier version follows the newest."""
 
     @extend_schema(responses=AssignmentSerializer(many=True))
     def get(self, request, pk):
         template = one_template(request, pk)
-        rows = template.assignments.filter(revoked_at__isnull=True).select_related("assigned_by")
+        rows = TemplateAssignment.objects.filter(template__family=template.family, revoked_at__isnull=True)
+        rows = rows.select_related("assigned_by")
         return Response(AssignmentSerializer(rows, many=True).data)
 
     @extend_schema(request=AssignmentInput, responses={201: AssignmentSerializer})

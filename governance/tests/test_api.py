@@ -140,3 +140,23 @@ def test_the_list_takes_the_same_queries_for_1_and_30_templates(api, django_asse
         api.post(BASE, BODY, format="json")
     with django_assert_num_queries(2):
         assert len(api.get(f"{BASE}?include_all=1").json()) == 30
+
+
+def test_assignments_are_told_for_every_version_since_exports_follow_the_newest(api, admin):
+    first = create_template(by=admin, publish=True, **BODY)
+    team = Team.objects.create(name="Assay")
+    api.post(f"{BASE}/{first.pk}/assignments", {"team_id": str(team.pk)}, format="json")
+    second = create_template(by=admin, publish=True, **BODY)
+    for version in (first, second):
+        (found,) = api.get(f"{BASE}/{version.pk}/assignments").json()
+        assert (found["template_id"], found["team_id"]) == (str(first.pk), str(team.pk))
+
+
+def test_an_assignment_keeps_no_endless_metadata(api, admin):
+    template = create_template(by=admin, publish=True, **BODY)
+    body = {"team_id": str(Team.objects.create(name="Assay").pk), "metadata": {"why": "x" * 20_000}}
+    answer = api.post(f"{BASE}/{template.pk}/assignments", body, format="json")
+    assert (answer.status_code, answer.json()["detail"]) == (
+        400,
+        "The metadata is an object of 20,000 characters at most.",
+    )
