@@ -53,6 +53,8 @@ PAGES = [
     "BASELINE",
     "BASELINE?tab=differences",
     "BASELINE?tab=events",
+    "REJECTED",
+    "REJECTEDresubmit/",
     "PROTOCOL",
 ]
 RULES = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]
@@ -66,6 +68,7 @@ def places(browser, portal):
     export = olga.open("/exports/?q=SARS").get_by_role("link", name="assay validation · v2").get_attribute("href")
     run = olga.open("/executions/?q=SARS").get_by_role("link", name="assay validation").first.get_attribute("href")
     baseline = olga.open("/baselines/?q=gravity").get_by_role("link", name="gravity column").get_attribute("href")
+    rejected = olga.open("/baselines/?status=rejected").locator("#rows a").first.get_attribute("href")
     protocol = olga.open(baseline).locator("a[href^='/protocols/']").last.get_attribute("href")
     calendar = olga.open("/governance/calendars/").locator("#rows a").first.get_attribute("href")
     olga.context.close()
@@ -75,6 +78,7 @@ def places(browser, portal):
         "RUN/": run,
         "RUN": run,
         "BASELINE": baseline,
+        "REJECTED": rejected,
         "PROTOCOL": protocol,
     }
 
