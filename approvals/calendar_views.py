@@ -10,11 +10,16 @@ from accounts.scoping import not_there, uuid_or_404
 from approvals import calendar_words
 from approvals.calendar_forms import ExampleForm, TeamCalendarForm
 from approvals.calendars import calendar_from, countries, subdivisions, teams_seen
-from approvals.models import WorkingCalendar
+from approvals.enums import StageStatus
+from approvals.models import ApprovalStage, WorkingCalendar
+from approvals.notices import subject_url
 from approvals.transitions_calendar import check_can_manage_calendars
+from experiments.models import Execution
 from governance.policies import can_manage_ladders
 from ledger.errors import Invalid
 from portal.paging import page_of
+
+STAGES_SHOWN = 20
 
 
 @login_required
@@ -52,9 +57,25 @@ def calendar(request, team_id):
         "form": form,
         "example": example,
         "manages": can_manage_ladders(request.user),
+        "page": _open_stages(request, team),
+        "now": now,
         **(_words(row, counts, now) if row else {}),
     }
     return render(request, "approvals/calendar.html", context, status=200 if example else 400)
+
+
+def _open_stages(request, team):
+    """What is due in this team, of the runs the person sees; the nearest first, each with its page."""
+    stages = ApprovalStage.objects.filter(
+        status=StageStatus.IN_PROGRESS,
+        due_at__isnull=False,
+        ladder__execution__protocol__team=team,
+        ladder__execution__in=Execution.objects.visible_to(request.user),
+    )
+    page = page_of(stages.select_related("ladder"), request, order="due_at", limit=STAGES_SHOWN)
+    for stage in page.items:
+        stage.url = subject_url(stage.ladder)
+    return page
 
 
 def _calendar_of(team):

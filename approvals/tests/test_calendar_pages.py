@@ -78,6 +78,34 @@ def test_another_stage_can_be_tried_and_what_does_not_fit_is_said(client, lab, s
         assert answer.context["form"].errors
 
 
+def test_what_is_due_stands_there_with_its_arithmetic_for_who_sees_the_run(client, lab, saved, owner, cleo):
+    with time_machine.travel(MONDAY, tick=False):
+        lab.ladder({"name": "QA review", "required_role": "qa_lead", "sla_hours": 24})
+    page = text_of(client, owner, page_of(lab.team))
+    assert "QA review" in page
+    assert "24 working hours from Mon 16 Nov 2026, 14:00 Europe/Berlin" in page
+    Membership.objects.filter(user=cleo).delete()
+    page = text_of(client, cleo, page_of(lab.team))
+    assert "QA review" not in page
+    assert "Nothing of the runs you see." in page
+
+
+def test_what_is_due_asks_as_often_for_thirty_stages_as_for_one(client, lab, saved, owner):
+    client.force_login(owner)
+
+    def count():
+        with time_machine.travel(MONDAY, tick=False), CaptureQueriesContext(connection) as queries:
+            client.get(page_of(lab.team))
+        return len(queries)
+
+    count()
+    lab.ladder({"required_role": "qa_lead", "sla_hours": 24})
+    one = count()
+    for _ in range(29):
+        lab.ladder({"required_role": "qa_lead", "sla_hours": 24})
+    assert count() == one
+
+
 def test_without_a_calendar_the_page_says_that_the_clock_counts(client, lab, owner, cleo):
     page = text_of(client, owner, page_of(lab.team))
     assert "has no working calendar" in page
