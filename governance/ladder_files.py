@@ -30,9 +30,14 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
     def construct_mapping(self, node, deep=False):
-        keys = [self.construct_object(key, deep=True) for key, _ in node.value]
-        if len(set(map(str, keys))) != len(keys):
-            raise Invalid(f"A key is there twice near line {node.start_mark.line + 1}.", code="duplicate_key")
+        seen = set()
+        for key, _ in node.value:
+            name = str(self.construct_object(key, deep=True))
+            if name in seen:
+                raise Invalid(
+                    f"{name[:60]} is there twice, again in line {key.start_mark.line + 1}.", code="duplicate_key"
+                )
+            seen.add(name)
         return super().construct_mapping(node, deep)
 
 

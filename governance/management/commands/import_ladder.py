@@ -3,7 +3,7 @@ from pathlib import Path
 from django.core.management.base import BaseCommand, CommandError
 
 from accounts.models import User
-from governance.ladder_files import definition_of, import_definition, load, rehearse
+from governance.ladder_files import LARGEST, definition_of, import_definition, load, rehearse
 from governance.policies import can_manage_ladders
 from governance.queries import warnings_of
 from ledger.canonical import digest
@@ -23,7 +23,8 @@ class Command(BaseCommand):
         if person is None or not can_manage_ladders(person):
             raise CommandError(f"{by} is no active person who manages ladders.")
         try:
-            definition = load(file.read_text(encoding="utf-8"))
+            with file.open(encoding="utf-8") as opened:
+                definition = load(opened.read(LARGEST + 1))
             template = (rehearse if dry_run else import_definition)(definition, by=person)
         except (OSError, UnicodeDecodeError) as error:
             raise CommandError(f"{file} cannot be read: {error}") from error
