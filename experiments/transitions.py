@@ -44,41 +44,54 @@ def start_execution(
         raise Invalid.field("template_id", "This protocol has no steps.")
     title = clean_text(title or "", "title", 200, required=False) or protocol.name
     params = incoming.parameters(parameters)
-    items = _seen(InventoryItem.objects.visible_to(by), inventory_item_ids, "inventory_item_ids")
-    bookings = _seen(Booking.objects.all(), booking_ids, "booking_ids")
-    devices = _seen(Equipment.objects.visible_to(by), equipment_ids, "equipment_ids")
+    linked = {
+        "inventory_items": _seen(InventoryItem.objects.visible_to(by), inventory_item_ids, "inventory_item_ids"),
+        "bookings": _seen(Booking.objects.all(), booking_ids, "booking_ids"),
+        "equipment": _seen(Equipment.objects.visible_to(by), equipment_ids, "equipment_ids"),
+    }
     with transaction.atomic():
-        execution = Execution.objects.create(
-            protocol=protocol,
-            protocol_name=protocol.name,
-            protocol_version=protocol.version,
-            title=title,
-            run_by=by,
-            run_by_name=by.printed_name,
-            params=params,
-        )
+        execution = _create_execution(protocol, by=by, title=title, params=params)
         with locked_timeline(execution.pk) as timeline:
-            execution = timeline.execution
-            ExecutionStep.objects.bulk_create(
-                ExecutionStep(execution=execution, index=index, instruction=instruction)
-                for index, instruction in enumerate(instructions)
-            )
-            execution.inventory_items.set(items)
-            execution.bookings.set(bookings)
-            execution.equipment.set(devices)
-            timeline.record(
-                Event.SESSION_CREATED,
-                by=by,
-                title=title,
-                protocol_id=str(protocol.pk),
-                protocol_name=protocol.name,
-                protocol_version=protocol.version,
-                step_count=len(instructions),
-            )
+            _lay_out_steps(timeline.execution, instructions)
+            for name, things in linked.items():
+                getattr(timeline.execution, name).set(things)
+            _record_created(timeline, step_count=len(instructions), by=by)
             session.open_with(openings, timeline, by=by)
         if written:
-            written(execution)
-    return execution
+            written(timeline.execution)
+    return timeline.execution
+
+
+def _create_execution(protocol, *, by, title, params):
+    return Execution.objects.create(
+        protocol=protocol,
+        protocol_name=protocol.name,
+        protocol_version=protocol.version,
+        title=title,
+        run_by=by,
+        run_by_name=by.printed_name,
+        params=params,
+    )
+
+
+def _lay_out_steps(execution, instructions):
+    ExecutionStep.objects.bulk_create(
+        ExecutionStep(execution=execution, index=index, instruction=instruction)
+        for index, instruction in enumerate(instructions)
+    )
+
+
+def _record_created(timeline, *, step_count, by):
+    execution = timeline.execution
+    timeline.record(
+        Event.SESSION_CREATED,
+        by=by,
+        title=execution.title,
+        protocol_id=str(execution.protocol_id),
+        protocol_name=execution.protocol_name,
+        protocol_version=execution.protocol_version,
+        step_count=step_count,
+    )
 
 
 def _seen(queryset, values, field):
