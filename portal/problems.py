@@ -11,7 +11,7 @@ from django.contrib.auth import REDIRECT_FIELD_NAME
 from django.core import exceptions as django_errors
 from django.core.exceptions import NON_FIELD_ERRORS
 from django.db import DataError, IntegrityError, InterfaceError, OperationalError
-from django.http import Http404, HttpResponse, RawPostDataException, UnreadablePostError
+from django.http import Http404, HttpResponse, QueryDict, RawPostDataException, UnreadablePostError
 from django.http.multipartparser import MultiPartParserError
 from django.shortcuts import resolve_url
 from django.template.loader import render_to_string
@@ -319,8 +319,10 @@ class ProblemMiddleware:
         if 400 <= response.status_code < 500 and is_html and (is_api(request) or empty):
             response = self._told_again(request, response)
             is_html = not is_api(request)
-        if response.status_code in (301, 302, 303, 307, 308) and wants_fragment(request):
-            return _as_htmx_redirect(request, response)
+        if response.status_code in (301, 302, 303, 307, 308):
+            _come_back_to_the_page(request, response)
+            if wants_fragment(request):
+                return _as_htmx_redirect(response)
         if is_html:
             patch_vary_headers(response, ["HX-Request"])
         if is_html or is_api(request):
@@ -350,17 +352,21 @@ class ProblemMiddleware:
         return told
 
 
-def _as_htmx_redirect(request, response):
-    """The browser goes there itself: a followed redirect would put a whole page into a part of one."""
-    target = response["Location"]
-    address, _, _ = target.partition("?")
-    sign_in = resolve_url(settings.LOGIN_URL)
-    page = urlsplit(request.headers.get("HX-Current-URL", ""))
-    if address == sign_in and page.netloc == request.get_host():
-        # Signed out meanwhile: come back to the page, not to the part of it that was asked for.
+def _come_back_to_the_page(request, response):
+    """Signed out meanwhile: after sign-in to the page a form or part was on, not to the address it was sent to."""
+    sign_in, _, query = response["Location"].partition("?")
+    asked_to_sign_in = sign_in == resolve_url(settings.LOGIN_URL) and REDIRECT_FIELD_NAME in QueryDict(query)
+    if not asked_to_sign_in or (request.method in ("GET", "HEAD") and not wants_fragment(request)):
+        return
+    page = urlsplit(request.headers.get("HX-Current-URL") or request.headers.get("Referer", ""))
+    if page.netloc == request.get_host() and not page.path.startswith(sign_in):
         came_from = page.path + (f"?{page.query}" if page.query else "")
-        target = f"{sign_in}?{urlencode({REDIRECT_FIELD_NAME: came_from})}"
-    told = HttpResponse(status=200, headers={"HX-Redirect": target, "Cache-Control": "no-store"})
+        response["Location"] = f"{sign_in}?{urlencode({REDIRECT_FIELD_NAME: came_from})}"
+
+
+def _as_htmx_redirect(response):
+    """The browser goes there itself: a followed redirect would put a whole page into a part of one."""
+    told = HttpResponse(status=200, headers={"HX-Redirect": response["Location"], "Cache-Control": "no-store"})
     told.cookies = response.cookies
     return told
 

@@ -1,5 +1,7 @@
 """Claiming, releasing and presence on the pages: who could sign, who sees the run only, a stranger."""
 
+from urllib.parse import urlencode
+
 import pytest
 from django.urls import reverse
 
@@ -128,3 +130,17 @@ def test_the_button_says_what_its_reader_saw(lab, export):
     turn(lab.mira, export)
     for path in (page(export), "/"):
         assert unclaimed not in client_of(lab.ravi).get(path).content.decode()
+
+
+def test_who_was_signed_out_meanwhile_comes_back_to_the_page_the_form_was_on(client, lab):
+    export = request_export(lab.execution.pk, by=lab.jonas)
+    page, sign = reverse("export", args=[export.pk]) + "?tab=evidence", reverse("export_sign", args=[export.pk])
+    answer = client.post(sign, {"notes": "Seen"}, headers={"Referer": f"http://testserver{page}"})
+    assert answer.url == reverse("sign_in") + "?" + urlencode({"next": page})
+    elsewhere = client.post(sign, {"notes": "Seen"}, headers={"Referer": "https://evil.example/"})
+    assert "evil" not in elsewhere.url
+
+
+def test_signing_out_on_purpose_leads_to_no_page_of_the_last_person(lab):
+    answer = client_of(lab.mira).post(reverse("sign_out"), headers={"Referer": "http://testserver/exports/"})
+    assert "next" not in answer.url
