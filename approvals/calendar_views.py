@@ -74,7 +74,7 @@ def _open_stages(request, team):
     )
     page = page_of(stages.select_related("ladder"), request, order="due_at", limit=STAGES_SHOWN)
     for stage in page.items:
-        stage.url = subject_url(stage.ladder)
+        stage.url, stage.counted = subject_url(stage.ladder), calendar_words.counted(stage)
     return page
 
 

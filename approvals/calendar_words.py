@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 
 from approvals import sla
 from approvals.calendars import DAYS, minutes_of
+from portal.text import moment as in_utc
 
 NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 DAY, YEAR = timedelta(days=1), 365
@@ -61,6 +62,16 @@ def example(calendar, hours, starts):
     moment = starts.replace(tzinfo=calendar.zone if calendar else UTC).astimezone(UTC)
     found, by_the_clock = sla.deadline(moment, hours, calendar), sla.deadline(moment, hours).due_at
     return Example(hours, starts, found.due_at, found.words or _clock_words(hours, moment, by_the_clock), by_the_clock)
+
+
+def counted(stage):
+    """How the due date of a stage came about."""
+    if stage.due_words:
+        return stage.due_words
+    hours = stage.sla_hours or 0
+    if stage.started_at and sla.deadline(stage.started_at, hours).due_at == stage.due_at:
+        return f"{hours:,} {'hour' if hours == 1 else 'hours'} of the clock from {in_utc(stage.started_at)}."
+    return "Set by hand when it was delegated."
 
 
 def next_friday(now, calendar):

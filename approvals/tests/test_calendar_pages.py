@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 
 from accounts.models import AccountEvent, Membership, Team
 from accounts.transitions import set_compliance_administrator
-from approvals.models import WorkingCalendar
+from approvals.models import ApprovalStage, WorkingCalendar
 from approvals.tests.test_calendar_admin import form
 from approvals.tests.test_calendars import SAXONY
 from approvals.tests.test_ics import ics
@@ -88,6 +88,14 @@ def test_what_is_due_stands_there_with_its_arithmetic_for_who_sees_the_run(clien
     page = text_of(client, cleo, page_of(lab.team))
     assert "QA review" not in page
     assert "Nothing of the runs you see." in page
+
+
+def test_hours_of_the_clock_and_dates_set_by_hand_are_told_apart(client, lab, owner):
+    with time_machine.travel(MONDAY, tick=False):
+        ladder = lab.ladder({"name": "QA review", "required_role": "qa_lead", "sla_hours": 24})
+    assert "24 hours of the clock from 16 Nov 2026 13:00 UTC." in text_of(client, owner, page_of(lab.team))
+    ApprovalStage.objects.filter(ladder=ladder).update(due_at=MONDAY)
+    assert "Set by hand" in text_of(client, owner, page_of(lab.team))
 
 
 def test_what_is_due_asks_as_often_for_thirty_stages_as_for_one(client, lab, saved, owner):
