@@ -59,4 +59,5 @@ class Progress:
 
     def end(self):
         if self.stream:
+            self.show(self.total)  # those that turned out to name nothing were looked at as well
             self.stream.write("\n")
