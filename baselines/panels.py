@@ -3,6 +3,7 @@
 from baselines.following import following
 from baselines.models import Baseline
 from baselines.queries import current_baseline, current_seen, sees, versions_of
+from experiments.enums import ExecutionStatus
 
 VERSIONS_SHOWN = 5
 DIFFERENCES_SHOWN = 20
@@ -17,6 +18,7 @@ def following_of(execution, viewer):
     return {
         "baseline": baseline,
         "own": baseline.execution_id == execution.pk,
+        "so_far": execution.status != ExecutionStatus.COMPLETED,
         "followed": found.followed,
         "differences": found.differences[:DIFFERENCES_SHOWN],
         "more": max(0, len(found.differences) - DIFFERENCES_SHOWN),

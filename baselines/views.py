@@ -165,6 +165,7 @@ def life_of(found):
     steps = [
         (reviewed, found.reviewed_by, found.reviewed_at, found.review_notes),
         (published, found.published_by, found.published_at, found.publish_notes),
+        *_restorations(found),
         ((back, BAD), found.rolled_back_by, found.rolled_back_at, found.rollback_notes),
     ]
     return [
@@ -172,3 +173,11 @@ def life_of(found):
         for (words, (css, icon)), by, at, notes in steps
         if by
     ]
+
+
+def _restorations(found):
+    """Each time it became current again, from its history: the row keeps only what it is now."""
+    for event in found.events.all():
+        if event.event_type == BaselineEventType.RESTORED:
+            words = f"Current again, after version {event.details['rolled_back_version']}"
+            yield (words, GOOD), event.actor, event.created_at, event.notes

@@ -278,12 +278,18 @@ def test_a_protocol_shows_its_current_baseline_and_the_versions_before(lab):
     assert told.index("v2, Second") < told.index("v1, First")
     roll_back_baseline(second.pk, by=lab.ada, reason="Drift", target_id=first.pk)
     assert "Rolled back" in page(lab.mate, "protocol", lab.protocol.pk)
+    told = page(lab.mate, "baseline", first.pk)
+    assert "Current again, after version 2" in told
+    assert "Drift" in told
 
 
 def test_a_run_says_whether_it_follows_the_current_baseline(lab):
     lab.published(name="N1 standard")
     other = lab.make_run("Plate 4")
-    assert "Follows baseline" in page(lab.mate, "execution", other.pk)
+    assert "N1 standard</a> so far." in page(lab.mate, "execution", other.pk)
+    for index in range(3):
+        move_step(other.pk, index, by=lab.sam, to="completed")
+    assert "N1 standard</a>." in page(lab.mate, "execution", other.pk)
     assert "This run is the current baseline" in page(lab.mate, "execution", lab.run.pk)
     lab.protocol.content = "Thaw\nDispense twice\nRead"
     lab.protocol.save()
