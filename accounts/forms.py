@@ -60,7 +60,9 @@ class PasswordChangeForm(forms.Form):
         if not enrolled:
             del self.fields["code"]
         if tokens:
-            self.fields["revoke_tokens"].label = f"Revoke my {tokens} API token{'' if tokens == 1 else 's'} too"
+            self.fields["revoke_tokens"].label = (
+                "Revoke my API token too" if tokens == 1 else f"Revoke my {tokens} API tokens too"
+            )
         else:
             del self.fields["revoke_tokens"]
 
