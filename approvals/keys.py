@@ -70,16 +70,16 @@ def current_if_any():
 
 def public_key(fingerprint):
     """The public key of a fingerprint: the current one or a retired one. Raises UnknownKey."""
-    now = current()
-    if fingerprint == now.fingerprint:
+    now = current_if_any()
+    if now and fingerprint == now.fingerprint:
         return now.private.public_key()
     return _load_public(_retired_pem(fingerprint))
 
 
 def public_pem(fingerprint):
     """The PEM text of the same key."""
-    now = current()
-    return now.public_pem if fingerprint == now.fingerprint else _retired_pem(fingerprint).decode("ascii")
+    now = current_if_any()
+    return now.public_pem if now and fingerprint == now.fingerprint else _retired_pem(fingerprint).decode("ascii")
 
 
 def hex_of(fingerprint):

@@ -80,6 +80,7 @@ def test_a_lost_key_is_not_replaced_in_silence(signature, key_file):
     key_file.unlink()
     with pytest.raises(ImproperlyConfigured, match="is missing although people have signed"):
         keys.current()
+    assert "is sealed with a key that is not known here" in signing.verify(signature)
     assert not key_file.exists()
 
 

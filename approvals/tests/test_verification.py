@@ -110,7 +110,7 @@ def test_the_database_refuses_to_change_what_a_ladder_is_about(ladder, column):
 def test_the_command_says_how_many_ladders_hold(ladder):
     said = StringIO()
     call_command("verify_signatures", stderr=said)
-    assert said.getvalue().startswith("1 ladders verified with key sha256:")
+    assert said.getvalue().startswith("Ladders verified: 1. The signing key is sha256:")
 
 
 def test_the_command_fails_and_names_the_row(ladder):

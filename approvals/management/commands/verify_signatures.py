@@ -16,4 +16,5 @@ class Command(BaseCommand):
             faults += verify_ladder(ladder)
         if faults:
             raise CommandError("\n".join(faults))
-        self.stderr.write(f"{checked} ladders verified; signatures are sealed with {keys.current().fingerprint} now.")
+        key = keys.current_if_any()
+        self.stderr.write(f"Ladders verified: {checked}. The signing key is {key.fingerprint if key else 'not there'}.")
