@@ -54,10 +54,12 @@ def baseline_roll_back(request, pk):
     form = RollBackForm(request.POST, targets=targets_of(found))
 
     def roll_back(given):
-        transitions.roll_back_baseline(
+        done = transitions.roll_back_baseline(
             found.pk, by=request.user, reason=given["reason"], target_id=given["target_version_id"]
         )
-        return "The baseline is rolled back."
+        if done.rollback_of:
+            return f"Version {done.version_number} is rolled back; {done.rollback_of}, is current again."
+        return f"Version {done.version_number} is rolled back" + ("; none is current now." if found.is_current else ".")
 
     return _decide(request, found, "roll_back_form", form, roll_back)
 

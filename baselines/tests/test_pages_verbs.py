@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from django.contrib.messages import get_messages
 from django.urls import reverse
 
 from accounts.models import User
@@ -14,6 +15,10 @@ from baselines.transitions import publish_baseline, resubmit_baseline, review_ba
 
 def post(user, address, pk, /, **fields):
     return client_of(user).post(reverse(address, args=[pk]), fields)
+
+
+def messages_of(answer):
+    return [str(message) for message in get_messages(answer.wsgi_request)]
 
 
 def submit(lab, **fields):
@@ -204,7 +209,9 @@ def test_a_version_is_published_and_rolled_back_to_the_one_before(lab):
     done = post(lab.ada, "baseline_roll_back", second.pk, reason="Drift of the lamp", target_version_id=str(first.pk))
     assert done.status_code == 302
     assert Baseline.objects.get(is_current=True) == first
-    assert "Drift of the lamp" in page(lab.mate, "baseline", second.pk)
+    told = client_of(lab.mate).get(done["Location"]).content.decode()
+    assert "Drift of the lamp" in told
+    assert messages_of(done) == ["Version 2 is rolled back; First, version 1, is current again."]
 
 
 def test_who_publishes_what_they_submitted_is_told_that_the_history_says_so(lab):
@@ -228,7 +235,8 @@ def test_a_page_says_which_version_is_current_and_offers_no_target_where_none_fi
     assert answer.status_code == 400
     assert "Name an earlier one, or none" in answer.content.decode()
     second = Baseline.objects.get(name="Second")
-    post(lab.ada, "baseline_roll_back", second.pk, reason="x")
+    done = post(lab.ada, "baseline_roll_back", second.pk, reason="x")
+    assert messages_of(done) == ["Version 2 is rolled back; none is current now."]
     assert "No version is current" in page(lab.mate, "baseline", first.pk)
 
 
