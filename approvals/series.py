@@ -51,6 +51,7 @@ def begin(request, authentication):
         raise NotAllowed("This deployment asks for no password, so there is nothing a series would save.", code="off")
     request.session[SLOT] = {
         "user": str(request.user.pk),
+        "credentials": request.user.get_session_auth_hash(),
         "method": authentication.method,
         "at": authentication.at.isoformat(),
         "until": (authentication.at + timedelta(minutes=settings.SIGNING_SERIES_MINUTES)).isoformat(),
@@ -82,6 +83,9 @@ def end(request):
 def _kept(request):
     kept = request.session.get(SLOT)
     if not kept or kept["user"] != str(request.user.pk):
+        return None
+    # A password or second factor that changed meanwhile was not the one given at the beginning.
+    if not constant_time_compare(kept.get("credentials", ""), request.user.get_session_auth_hash()):
         return None
     return Series(
         user_id=kept["user"],
