@@ -197,12 +197,12 @@ def test_a_new_code_or_new_recovery_codes_end_nothing(lea):
 def test_the_navigation_shows_role_and_team(lea, jonas, admin, stranger, team):
     RoleGrant.objects.create(user=lea, role="qa_lead", team=team)
     shown = {user: browser_of(user).get("/account/").content.decode() for user in (lea, jonas, admin, stranger)}
-    assert "<small>QA lead · Assay</small>" in shown[lea]
-    assert "<small>Member · Assay</small>" in shown[jonas]
-    assert "<small>Administrator</small>" in shown[admin]
-    assert f"<small>{stranger.email}</small>" in shown[stranger]
+    assert ">QA lead · Assay</small>" in shown[lea]
+    assert ">Member · Assay</small>" in shown[jonas]
+    assert ">Administrator</small>" in shown[admin]
+    assert f">{stranger.email}</small>" in shown[stranger]
     RoleGrant.objects.create(user=jonas, role="compliance")
-    assert "<small>Compliance · every team</small>" in browser_of(jonas).get("/account/").content.decode()
+    assert ">Compliance · every team</small>" in browser_of(jonas).get("/account/").content.decode()
 
 
 def test_the_person_of_a_session_is_loaded_by_one_query(lea, team, django_assert_num_queries):
