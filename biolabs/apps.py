@@ -18,7 +18,7 @@ class BiolabsConfig(AppConfig):
     name = "biolabs"
 
     def ready(self):
-        # A management signal, not a model signal. Django sends none for an app without models, as this one is.
+        # A management signal, not a model signal. Sent for the queue's app: its tables are what is filled.
         post_migrate.connect(make_ready, sender=apps.get_app_config("django_q"), dispatch_uid="biolabs.make_ready")
         self._register_pages()
         self._log_requests()
@@ -27,11 +27,14 @@ class BiolabsConfig(AppConfig):
             self._leave_signs(left_here)
 
     def _register_pages(self):
+        from accounts.roles import is_operator
         from biolabs import audit_views, my_work, search
+        from portal.navigation import NavItem, register
 
         audit_views.register_page()
         my_work.register_page()
         search.register_box()
+        register(NavItem("Operations", "operations", icon="sliders", section="Operate", order=10, visible=is_operator))
 
     def _log_requests(self):
         from django_structlog.signals import bind_extra_request_finished_metadata, bind_extra_request_metadata
@@ -45,5 +48,7 @@ class BiolabsConfig(AppConfig):
         # django-q2's own announcements, in the worker's process; not signals about rows.
         from django_q.signals import post_execute_in_worker, pre_execute
 
-        pre_execute.connect(lambda **_: left_here.begin_job(), weak=False, dispatch_uid="biolabs.begin_job")
+        pre_execute.connect(
+            lambda task, **_: left_here.begin_job(task["func"]), weak=False, dispatch_uid="biolabs.begin_job"
+        )
         post_execute_in_worker.connect(lambda **_: left_here.end_job(), weak=False, dispatch_uid="biolabs.end_job")

@@ -48,5 +48,5 @@ class Broker(ORM):
 
 
 def _heartbeat():
-    job = {"id": HEARTBEAT, "name": HEARTBEAT, "func": "biolabs.heartbeat.beat", "args": (), "kwargs": {}}
+    job = {"id": HEARTBEAT, "name": HEARTBEAT, "func": signs.HEARTBEAT, "args": (), "kwargs": {}}
     return SignedPackage.dumps({**job, "save": False, "ack_failure": True})

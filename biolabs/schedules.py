@@ -1,11 +1,15 @@
 """What happens by the clock. The table is here, in code; `sync` makes the queue's own table the same."""
 
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from django.db import transaction
+from django.db.models import Max, Q
 from django.utils import timezone
-from django_q.models import Schedule
+from django_q.models import Schedule, Task
 from django_q.tasks import async_task
+
+from portal.text import duration
 
 
 @dataclass(frozen=True)
@@ -48,3 +52,56 @@ def start_jobs():
     for name, job in SCHEDULES.items():
         if job.at_start:
             async_task(job.function, task_name=name)
+
+
+# --- What operators see ---------------------------------------------------------------------------------------------
+
+LATE_AFTER = timedelta(minutes=2)
+
+
+@dataclass(frozen=True)
+class Clockwork:
+    """One schedule: `last_run` and `failed_at` may be None; without `next_run` it is missing in the queue's table."""
+
+    name: str
+    minutes: int
+    last_run: datetime | None
+    failed_at: datetime | None
+    next_run: datetime | None
+    is_late: bool
+
+    @property
+    def every(self):
+        return duration(timedelta(minutes=self.minutes))
+
+
+def names():
+    """What each scheduled function is called."""
+    return {job.function: name for name, job in SCHEDULES.items()}
+
+
+def by_the_clock(*, now):
+    """Every schedule, last and next run and whether it is late, in two queries."""
+    rows = {row["name"]: row for row in Schedule.objects.values("name", "next_run", "task", "minutes")}
+    # Only columns that are no pickles: whoever writes to that table must not run code here.
+    ended = Task.objects.filter(func__in=names()).order_by().values("func")
+    ended = ended.annotate(good=Max("stopped", filter=Q(success=True)), bad=Max("stopped", filter=Q(success=False)))
+    outcomes = {row["func"]: row for row in ended}
+    return [
+        _clockwork(name, job, rows.get(name), outcomes.get(job.function, {}), now) for name, job in SCHEDULES.items()
+    ]
+
+
+def _clockwork(name, job, row, outcome, now):
+    next_run = row["next_run"] if row else None
+    # Results are kept for some hours only; a daily job's last start is a period before its next.
+    begun = next_run - timedelta(minutes=row["minutes"]) if row and row["task"] else None
+    good, bad = outcome.get("good"), outcome.get("bad")
+    return Clockwork(
+        name=name,
+        minutes=job.minutes,
+        last_run=max((at for at in (good, bad, begun) if at and at <= now), default=None),
+        failed_at=bad if bad and (good is None or bad > good) else None,
+        next_run=next_run,
+        is_late=next_run is None or next_run < now - LATE_AFTER,
+    )

@@ -10,6 +10,7 @@ from pathlib import Path
 from biolabs.processes import is_alive
 
 FOLDER = "BIOLABS_WORKER_FOLDER"  # the watchdog sets it for the cluster it starts
+HEARTBEAT = "biolabs.heartbeat.beat"
 UNFINISHED_AT_MOST = 200  # far more than a cluster holds in its queues and hands
 
 
@@ -39,8 +40,8 @@ class Signs:
             return set()
         return {int(line) for line in lines[-UNFINISHED_AT_MOST:] if line.isdigit()}
 
-    def begin_job(self):
-        (self._folder / f"busy-{os.getpid()}").write_text(repr(time.monotonic()))
+    def begin_job(self, job=""):
+        (self._folder / f"busy-{os.getpid()}").write_text(f"{time.monotonic()!r} {job}")
 
     def end_job(self):
         (self._folder / f"busy-{os.getpid()}").unlink(missing_ok=True)
@@ -48,10 +49,19 @@ class Signs:
     def somebody_works(self, *, within):
         """A living worker began a job at most `within` seconds ago: then a heartbeat may have to wait."""
         since = time.monotonic() - within
-        return any(
-            is_alive(int(path.name.removeprefix("busy-"))) and (_time_in(path) or 0) > since
-            for path in self._folder.glob("busy-*")
-        )
+        return any(is_alive(pid) and (_time_in(path) or 0) > since for pid, path in self._busy())
+
+    def jobs(self):
+        """`(pid, job, when it began)` of what living workers have in hand, heartbeats apart."""
+        found = []
+        for pid, path in self._busy():
+            begun, job = _time_in(path), _words_in(path)[1:]
+            if begun is not None and job and job != [HEARTBEAT] and is_alive(pid):
+                found.append((pid, job[0], begun))
+        return sorted(found)
+
+    def _busy(self):
+        return [(int(path.name.removeprefix("busy-")), path) for path in self._folder.glob("busy-*")]
 
 
 def of_this_cluster():
@@ -61,6 +71,13 @@ def of_this_cluster():
 
 def _time_in(path):
     try:
-        return float(path.read_text())
-    except (OSError, ValueError):
+        return float(_words_in(path)[0])
+    except (IndexError, ValueError):
         return None  # not there, or half written
+
+
+def _words_in(path):
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []

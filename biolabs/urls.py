@@ -6,6 +6,7 @@ from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitVie
 
 from biolabs import audit_views, health
 from biolabs.my_work import my_work
+from biolabs.operations import operations
 from biolabs.search import search
 
 PAGES = ["portal", "accounts", "experiments", "evidence", "governance", "approvals", "narratives", "baselines"]
@@ -24,6 +25,7 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", my_work, name="my_work"),
     path("search/", search, name="search"),
+    path("operations/", operations, name="operations"),
     path("audit/", audit_views.audit_trail, name="audit"),
     path("audit/entries.csv", audit_views.audit_csv, name="audit_csv"),
     path("audit/<slug:name>/<uuid:pk>/verify/", audit_views.audit_verify, name="audit_verify"),

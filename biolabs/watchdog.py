@@ -21,7 +21,7 @@ from django.db.utils import Error as DatabaseError
 from django.utils import timezone
 from django_q.models import OrmQ
 
-from biolabs import broker, processes, schedules, signs
+from biolabs import broker, processes, schedules, signs, workers
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +40,7 @@ class Watchdog:
         self.longest_pause_seconds = longest_pause_seconds
         self.folder = settings.DATA_DIR / "run" / f"worker-{socket.gethostname()}-{os.getpid()}"
         self.signs = signs.Signs(self.folder)
+        self.teller = workers.Teller(self.signs)
         self.stopping = threading.Event()
         self.cluster = None
         self._held = set()  # queue rows of clusters that are gone
@@ -58,6 +59,7 @@ class Watchdog:
                 self.stopping.wait(self._pause)
         finally:
             self._put_in_order()
+            self.teller.leave()
             shutil.rmtree(self.folder, ignore_errors=True)
 
     def _stop_requested(self):
@@ -70,6 +72,7 @@ class Watchdog:
         reason = self._watch()
         if reason:
             log.warning("cluster_restarted", reason=reason, pid=self.cluster.pid)
+            self.teller.cluster_ended(reason)
         else:
             self._let_finish()
         processes.kill_group(self.cluster.pid)
@@ -105,6 +108,7 @@ class Watchdog:
             if not self._in_order and now - ordered_at > PUT_IN_ORDER_EVERY:
                 self._put_in_order()
                 ordered_at = time.monotonic()
+            self.teller.tell()
             if self.signs.somebody_works(within=LONGEST_JOB_SECONDS):
                 alive_at = now
             beat_at = self.signs.last_beat()

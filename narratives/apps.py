@@ -6,10 +6,8 @@ class NarrativesConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self):
-        from accounts.roles import is_operator
         from narratives import receivers
         from portal.navigation import NavItem, register
 
         receivers.connect()
         register(NavItem("Exports", "export_list", icon="document", order=30))
-        register(NavItem("Packaging", "operations", icon="sliders", section="Operate", order=10, visible=is_operator))

@@ -44,4 +44,11 @@ def for_operators(*, status=""):
     packages = Package.objects.select_related("export__execution", "export__requested_by").defer("export__content")
     if status == "unfinished":
         return packages.filter(status__in=UNFINISHED)
+    if status == "damaged":
+        return packages.filter(pk__in=damaged())
     return packages.filter(status=status) if status in PackageStatus.values else packages
+
+
+def damaged():
+    """Packages whose stored file is not the one that was packaged."""
+    return Package.objects.filter(status=PackageStatus.READY, integrity_failed_at__isnull=False)

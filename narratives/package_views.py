@@ -1,4 +1,4 @@
-"""Pages of the dossier: its progress, its download, and what operators see of the queue."""
+"""Pages of the dossier: its progress, its download, and the operators' retry."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
@@ -15,19 +15,10 @@ from accounts.scoping import NOT_THERE
 from ledger.errors import NotAllowed, Refusal
 from narratives.artifact import artifact_response
 from narratives.models import NarrativeExport, Package
-from narratives.package_queries import for_operators, packages_for, telemetry
 from narratives.package_transitions import retry_package
 from narratives.queries import current_package, export_or_404
-from portal.paging import page_of
 
 OPERATORS_ONLY = "The packaging queue is for operators and administrators."
-FILTERS = (
-    ("", "Any state"),
-    ("unfinished", "Not finished"),
-    ("failed", "Failed"),
-    ("ready", "Ready"),
-    ("expired", "Expired"),
-)
 
 
 def _without_text():
@@ -49,26 +40,6 @@ def export_progress(request, pk):
 def export_dossier(request, pk):
     """Download the dossier."""
     return artifact_response(export_or_404(request.user, pk, queryset=_without_text()), request)
-
-
-@login_required
-@never_cache
-@require_safe
-def operations(request):
-    """The packaging queue for operators: what waits, what runs, what failed and why."""
-    if not is_operator(request.user):
-        raise NotAllowed(OPERATORS_ONLY)
-    now, status = timezone.now(), request.GET.get("status", "")
-    page = page_of(for_operators(status=status), request, order="-queued_at")
-    context = {
-        "page": page,
-        "telemetry": telemetry(packages_for(request.user), now=now),
-        "status": status,
-        "filters": FILTERS,
-        "now": now,
-    }
-    rows = request.htmx and request.GET.get("cursor") and not request.htmx.history_restore_request
-    return render(request, "narratives/_package_rows.html" if rows else "narratives/operations.html", context)
 
 
 @login_required
