@@ -9,25 +9,34 @@ STAND_INS_SHOWN = 200
 MOMENT = "%Y-%m-%dT%H:%M"
 
 
-def moment_field(label):
+def moment_field(label, *, missing):
     return forms.DateTimeField(
-        label=label, help_text="UTC", widget=forms.DateTimeInput({"type": "datetime-local"}, format=MOMENT)
+        label=label,
+        help_text="UTC",
+        error_messages={"required": missing, "invalid": "Give a day and a time, for example 2026-12-24 08:00."},
+        widget=forms.DateTimeInput({"type": "datetime-local"}, format=MOMENT),
     )
 
 
 class AbsenceForm(forms.Form):
     """One's own absence; the fields are named as `set_absence` names them."""
 
-    starts_at = moment_field("Away from")
-    ends_at = moment_field("Until")
+    starts_at = moment_field("Away from", missing="Say from when you are away.")
+    ends_at = moment_field("Until", missing="Say until when: an absence ends by itself.")
     stand_in_id = forms.UUIDField(
         label="Stand-in",
         required=False,
         widget=forms.Select,
+        error_messages={"invalid": "Choose somebody from the list."},
         help_text="Signs what names you while you are away. Only people who hold a role of yours are listed.",
     )
     role = forms.CharField(label="For which role", required=False, max_length=50, widget=forms.Select)
-    team_id = forms.UUIDField(label="In which team", required=False, widget=forms.Select)
+    team_id = forms.UUIDField(
+        label="In which team",
+        required=False,
+        widget=forms.Select,
+        error_messages={"invalid": "Choose a team from the list."},
+    )
     note = forms.CharField(
         required=False,
         max_length=200,

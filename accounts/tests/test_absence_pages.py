@@ -39,16 +39,18 @@ def test_the_page_enters_lists_and_cancels(lab, lea, jonas):
 @pytest.mark.parametrize(
     ("given", "status", "words"),
     [
-        ({"starts_at": "soon"}, 400, "Enter a valid date/time"),
+        ({"starts_at": "soon"}, 400, "Give a day and a time"),
+        ({"starts_at": ""}, 400, "Say from when you are away"),
+        ({"ends_at": ""}, 400, "Say until when"),
         ({"ends_at": "2001-01-01T00:00"}, 400, "must end after it starts"),
-        ({"stand_in_id": "nobody"}, 400, "valid UUID"),
+        ({"stand_in_id": "nobody"}, 400, "Choose somebody from the list"),
         ({"stand_in_id": "00000000-0000-0000-0000-000000000000"}, 400, "There is no such person"),
         ({"team_id": "00000000-0000-0000-0000-000000000000"}, 400, "signs in no such team"),
         ({"role": "No Slug"}, 400, "A role is a slug"),
         ({"note": "a\u202eb"}, 400, "Only one line"),
         ({"note": "x" * 201}, 400, "at most 200"),
     ],
-    ids=["time", "past", "id", "unknown", "team", "role", "bidi", "long"],
+    ids=["time", "no start", "no end", "past", "id", "unknown", "team", "role", "bidi", "long"],
 )
 def test_a_refused_form_says_why_and_keeps_what_was_typed(lab, lea, given, status, words):
     answer = signed_in(lea).post(PAGE, form(**({"note": "Kept"} | given)))
