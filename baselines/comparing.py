@@ -33,14 +33,9 @@ def changed_since(event):
 
 
 def _lines(before, after):
-    lines = description_diff(before, after)
+    """Of a unified diff of two descriptions, without the names on top; none when they are the same."""
+    lines = list(unified_diff(before.splitlines(), after.splitlines(), lineterm=""))[2:]
     return {"lines": lines[:DIFF_LINES], "more_lines": max(0, len(lines) - DIFF_LINES)}
-
-
-def description_diff(before, after):
-    """Lines of a unified diff of two descriptions, without the names on top; [] when they are the same."""
-    lines = unified_diff(before.splitlines(), after.splitlines(), lineterm="")
-    return list(lines)[2:]
 
 
 def _before(found, others):

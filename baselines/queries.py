@@ -59,14 +59,6 @@ def versions_of(protocol_id):
     )
 
 
-def previous_version(baseline):
-    """The version published before this one (before an unpublished one: the last), whatever became of it; or None."""
-    versions = versions_of(baseline.protocol_id).exclude(pk=baseline.pk)
-    if baseline.version_number is not None:
-        versions = versions.filter(version_number__lt=baseline.version_number)
-    return versions.first()
-
-
 def targets_of(baseline):
     """Versions a rollback of this one may make current again, newest first."""
     if baseline.version_number is None:
