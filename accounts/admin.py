@@ -78,6 +78,11 @@ class PersonAdmin(SecondFactorRemoval, VerbAdmin):
     def get_queryset(self, request):
         return super().get_queryset(request).people()
 
+    def get_fields(self, request, obj=None):
+        """Who may only look sees no fields that have nothing to show."""
+        asked = ("compliance_administrator", "new_password")
+        return [name for name in self.fields if name not in asked or self.has_change_permission(request, obj)]
+
     def save_model(self, request, obj, form, change):
         given = {name: form.cleaned_data[name] for name in PersonForm.Meta.fields}
         password = form.cleaned_data["new_password"] or None
@@ -94,7 +99,7 @@ class PersonAdmin(SecondFactorRemoval, VerbAdmin):
         if password:
             transitions.reset_password(obj.pk, by=request.user, new_password=password)
 
-    @admin.action(description="Unlock after wrong passwords or codes")
+    @admin.action(description="Unlock after wrong passwords or codes", permissions=["change"])
     def unlock(self, request, queryset):
         for user in queryset:
             transitions.unlock(user, by=request.user)

@@ -269,9 +269,14 @@ def test_a_compliance_administrator_sees_ladders_and_cannot_make_people(office, 
     assert office.get("/admin/accounts/rolegrant/").status_code == 403
 
 
-def test_seeing_people_gives_no_verb_over_them(office, admin):
-    form = {"action": "unlock", "_selected_action": [str(admin.pk)]}
-    assert office.post("/admin/accounts/user/", form).status_code == 403
+def test_seeing_people_gives_no_verb_over_them_and_none_is_offered(office, admin):
+    people = office.get("/admin/accounts/user/").content.decode()
+    assert "Ada Ng" in people
+    assert "Unlock" not in people
+    page = office.get(f"/admin/accounts/user/{admin.pk}/change/").content.decode()
+    assert "ada@example.org" in page
+    assert "New password" not in page
+    office.post("/admin/accounts/user/", {"action": "unlock", "_selected_action": [str(admin.pk)]})
     assert not AccountEvent.objects.filter(action="account.unlocked").exists()
 
 
