@@ -1,11 +1,15 @@
 """The pages that submit a run as a baseline, and a rejected baseline again."""
 
+import json
+
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.crypto import get_random_string
 from django.views.decorators.http import require_http_methods
 
+from accounts.idempotency import idempotent
 from accounts.scoping import visible_or_404
 from baselines import policies, transitions
 from baselines.enums import BaselineStatus
@@ -15,7 +19,7 @@ from baselines.models import Baseline
 from baselines.picking import reviewer_picker, shown_by
 from baselines.queries import baseline_or_404, current_seen
 from experiments.models import Execution
-from ledger.errors import Invalid, Refusal
+from ledger.errors import Invalid, Refusal, TransitionDenied
 from portal.problems import show_refusal
 
 
@@ -28,7 +32,7 @@ def baseline_new(request, execution_id):
     posted = request.POST if request.method == "POST" else None
 
     def submit(given):
-        return transitions.submit_baseline(execution.pk, by=request.user, **_picked(request), **given)
+        return _submit_once(request, execution, **_picked(request), **given)
 
     return _page(
         request,
@@ -41,6 +45,7 @@ def baseline_new(request, execution_id):
             "heading": "New baseline",
             "shown": shown_by(execution, posted),
             "why_not": policies.why_not_submit(request.user, execution),
+            "once": get_random_string(22),
             "submit_words": "Submit for review",
             "back": reverse("execution_baselines", args=[execution.pk]),
         },
@@ -55,9 +60,10 @@ def baseline_resubmit(request, pk):
     posted = request.POST if request.method == "POST" else None
 
     def resubmit(given):
-        return transitions.resubmit_baseline(
+        transitions.resubmit_baseline(
             found.pk, by=request.user, seen=seen_in(request.POST.get("seen", "")), **_picked(request), **given
         )
+        return found.pk
 
     return _page(
         request,
@@ -79,6 +85,20 @@ def baseline_resubmit(request, pk):
     )
 
 
+def _submit_once(request, execution, **given):
+    """The id of the new baseline, or of the one that the same page made a moment ago: a button is pressed twice."""
+    key = request.POST.get("once") or None
+    with idempotent(user=request.user, key=key, path=request.path, body=given) as once:
+        if once.answer is None:
+            transitions.submit_baseline(
+                execution.pk,
+                by=request.user,
+                written=lambda baseline: once.store(201, {"id": str(baseline.pk)}),
+                **given,
+            )
+    return json.loads(once.answer.body)["id"]
+
+
 def _picked(request):
     """The people and the evidence that are ticked."""
     fields = {"reviewer_ids": "reviewer", "export_ids": "export", "qc_event_ids": "qc"}
@@ -86,7 +106,7 @@ def _picked(request):
 
 
 def _page(request, execution, verb, *, initial, submitter, named, context, labels=()):
-    """The form, as typed so far, with its picker of reviewers; `do=submit` calls the verb."""
+    """The form, as typed so far, with its picker of reviewers; `do=submit` calls the verb, which answers an id."""
     form, status, reviewers = SubmissionForm(initial=initial), 200, [str(person.pk) for person in named]
     if request.method == "POST":
         reviewers = request.POST.getlist("reviewer")
@@ -97,10 +117,10 @@ def _page(request, execution, verb, *, initial, submitter, named, context, label
                 try:
                     made = verb(form.cleaned_data)
                 except Refusal as refusal:
-                    status = show_refusal(form, _at_fields(refusal))
+                    status = show_refusal(form, _on_the_page(refusal))
                 else:
                     messages.success(request, "The baseline is submitted; its reviewers are told.")
-                    return redirect("baseline", pk=made.pk)
+                    return redirect("baseline", pk=made)
     context = {
         "execution": execution,
         "current": current_seen(Baseline.objects.visible_to(request.user), execution.protocol_id),
@@ -113,8 +133,10 @@ def _page(request, execution, verb, *, initial, submitter, named, context, label
     return render(request, "baselines/submission.html", context, status=status)
 
 
-def _at_fields(refusal):
-    """`labels.3.key` is shown at `labels`."""
+def _on_the_page(refusal):
+    """`labels.3.key` is shown at `labels`; a page knows no header."""
+    if refusal.code == "idempotency_key_reused":
+        return TransitionDenied("This page made a baseline before, with other words. Press again for another one.")
     if not isinstance(refusal, Invalid):
         return refusal
     errors = [{**error, "field": (error["field"] or "").partition(".")[0]} for error in refusal.errors]

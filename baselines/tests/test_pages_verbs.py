@@ -52,6 +52,20 @@ def test_a_run_is_submitted_with_labels_reviewers_and_only_what_is_ticked(lab):
     assert found.description == "Use tips"
 
 
+def test_a_button_that_is_pressed_twice_submits_once(lab):
+    key = re.search('name="once" value="([^"]+)"', page(lab.sam, "baseline_new", lab.run.pk)).group(1)
+    first, second = submit(lab, once=key), submit(lab, once=key)
+    assert first["Location"] == second["Location"]
+    assert Baseline.objects.count() == 1
+    other = submit(lab, once=key, name="Another")
+    assert other.status_code == 409
+    assert "Press again for another one" in other.content.decode()
+    key = re.search('name="once" value="([^"]+)"', other.content.decode()).group(1)
+    assert submit(lab, once=key, name="Another").status_code == 302
+    assert submit(lab, once="\u00e9" * 500).status_code == 400
+    assert Baseline.objects.count() == 2
+
+
 def test_a_search_for_reviewers_writes_nothing_and_loses_nothing(lab):
     lab.add_export()
     answer = submit(lab, do="find", person="mate", reviewer=[str(lab.ada.pk)], name="", labels="half a")
