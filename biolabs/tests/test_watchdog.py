@@ -40,6 +40,11 @@ class Worker:
         said = re.findall(SAID[role], self.deployment.said("worker"))
         return [int(pid) for pid in said if int(pid) in below]
 
+    def told(self):
+        """The jobs of each worker that has a row."""
+        asked = "from biolabs.models import Worker; print(*(row.jobs for row in Worker.objects.all()), sep='\\n')"
+        return self.deployment.manage("shell", "-v0", "-c", asked).split("\n")[:-1]
+
     def does(self, path):
         self.deployment.enqueue("tests.jobs.note", str(path))
         return eventually(path.exists)
@@ -136,6 +141,14 @@ def test_a_long_job_on_every_worker_is_no_silence(worker, tmp_path):
     assert [len(path.read_text().split()) for path in begun] == [1, 1]
 
 
+def test_the_database_tells_what_a_worker_has_in_hand(worker, tmp_path):
+    path = tmp_path / "note"
+    worker.deployment.enqueue("tests.jobs.note_once_allowed", str(path))
+    eventually(lambda: ["tests.jobs.note_once_allowed" in jobs for jobs in worker.told()] == [True])
+    (tmp_path / "note.allowed").touch()
+    eventually(path.exists)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_a_stopped_worker_leaves_nothing_behind(own_worker, number):
     below = own_worker.process.children(recursive=True)
@@ -143,6 +156,7 @@ def test_a_stopped_worker_leaves_nothing_behind(own_worker, number):
     assert own_worker.process.wait(30) == 0
     assert [process.pid for process in below if process.is_running()] == []
     assert list((own_worker.deployment.folder / "run").iterdir()) == []
+    assert own_worker.told() == [""]  # an empty line: no worker has a row
 
 
 def test_a_worker_stopped_in_the_middle_of_a_job_hands_it_to_the_next(own_worker, tmp_path):
