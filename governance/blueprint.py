@@ -3,13 +3,13 @@
 import re
 from dataclasses import dataclass, field, fields
 
-from governance.stage_rules import rule_faults
+from governance.stage_rules import MAX_HOURS, rule_faults, whole_hours
 from ledger.canonical import canonical_text, plain, sha256_text
 from ledger.errors import Invalid
 
 ROLE = re.compile(r"[a-z][a-z0-9_]{0,49}\Z")
 MAX_STAGES = 200
-MAX_SLA_HOURS = 8760  # a year
+MAX_SLA_HOURS = MAX_HOURS
 DEFAULT_ROLE = "approver"
 STAGE_KEYS = {"name", "required_role", "assignee_id", "delegate_id", "sla_hours", "metadata"}
 
@@ -109,13 +109,12 @@ def _faults(entry):
     for key in sorted(set(map(str, entry)) - STAGE_KEYS):
         yield key[:60], "unknown_field", "is not a field of a stage."
     role = entry.get("required_role")
-    if not isinstance(role, str) or not ROLE.match(role):
+    if not is_role(role):
         code = "required" if role is None else "invalid"
         yield "required_role", code, "needs a role: lower-case letters, digits and _."
-    if not _hours(entry.get("sla_hours")):
+    if entry.get("sla_hours") is not None and not whole_hours(entry["sla_hours"]):
         yield "sla_hours", "invalid", f"the time limit is 1 to {MAX_SLA_HOURS:,} whole hours."
-    name = entry.get("name") or "-"
-    if not isinstance(name, str) or len(name) > 200 or not name.isprintable() or not name.strip():
+    if not is_line(entry.get("name") or "-", 200):
         yield "name", "invalid", "the name is one line of 200 characters at most."
     yield from _metadata_faults(entry.get("metadata") or {})
     for key in ("assignee_id", "delegate_id"):
@@ -131,5 +130,10 @@ def _metadata_faults(metadata):
         yield "metadata", f"invalid_{member}", sentence
 
 
-def _hours(value):
-    return value is None or (isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SLA_HOURS)
+def is_role(value):
+    return isinstance(value, str) and bool(ROLE.match(value))
+
+
+def is_line(value, most):
+    """Whether it is a text of one line, of 1 to `most` characters."""
+    return isinstance(value, str) and 0 < len(value.strip()) <= most and value.isprintable()

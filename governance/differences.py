@@ -3,7 +3,7 @@
 from collections import Counter
 from difflib import SequenceMatcher
 
-from governance.stage_rules import counted, people_told, rules_in_words
+from governance.stage_rules import RULES, counted, people_told, rules_in_words
 from governance.stage_words import stage_in_words, steps_in_words
 from ledger.canonical import canonical_text
 
@@ -14,7 +14,6 @@ HEADER_WORDS = {
     "permitted_roles": "Permitted roles",
 }
 RULES_OF = {"reminder": "reminder_hours", "escalation": "escalation", "evidence uploaders": "exclude_uploaders"}
-RULES = frozenset(RULES_OF.values())
 
 
 def people_in(stages):

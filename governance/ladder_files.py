@@ -10,7 +10,7 @@ from django.db import transaction
 from accounts.models import User
 from governance.differences import people_in
 from governance.models import WorkflowTemplate
-from governance.stage_rules import TEAM_OWNERS, rule_faults
+from governance.stage_rules import RULES, TEAM_OWNERS, rule_faults
 from governance.transitions import create_template, ladder_definition, stages_of
 from ledger.canonical import digest
 from ledger.errors import Invalid
@@ -18,7 +18,6 @@ from ledger.errors import Invalid
 SCHEMA_FILE = Path(__file__).parent / "static" / "governance" / "ladder-file.schema.json"  # so the portal serves it
 SCHEMA_NAME = "biolabs-ladder-file/1"
 LARGEST = 1024**2
-RULES = ("reminder_hours", "escalation", "exclude_uploaders")  # members of metadata that a file says by themselves
 
 
 class _Loader(yaml.SafeLoader):

@@ -1,7 +1,4 @@
-from django.db.models import Q
-
 from governance.enums import TEMPLATE_MOVES, TemplateStatus
-from governance.models import TemplateAssignment, TemplateSnapshot
 from ledger.errors import Invalid, NotAllowed, TransitionDenied
 
 MANAGE = "governance.manage_ladders"
@@ -53,13 +50,3 @@ def check_can_assign(template):
         raise Invalid(f"{template} is archived and cannot be assigned.", code="archived")
     if template.status != TemplateStatus.PUBLISHED:
         raise Invalid(f"{template} is a draft. Publish it before it is assigned.", code="not_published")
-
-
-def snapshots_visible_to(user, executions):
-    """Published snapshots: all for who manages ladders, else those assigned to a run in `executions` (a queryset)."""
-    if can_manage_ladders(user):
-        return TemplateSnapshot.objects.all()
-    in_force = TemplateAssignment.objects.filter(revoked_at__isnull=True).filter(
-        Q(protocol__in=executions.values("protocol_id")) | Q(team__in=executions.values("protocol__team_id"))
-    )
-    return TemplateSnapshot.objects.filter(template__family__in=in_force.values("template__family_id"))

@@ -5,6 +5,7 @@ from uuid import UUID
 
 MAX_HOURS = 8760  # a year
 MAX_RUNGS = 10
+RULES = ("reminder_hours", "escalation", "exclude_uploaders")  # the members of metadata that a stage understands
 TEAM_OWNERS = "team_owners"
 ESCALATION_WORDS = (
     f"an escalation is a list of {MAX_RUNGS} rungs at most, each {{after_hours, to}}, later ones after earlier ones; "
@@ -82,7 +83,7 @@ def some(count, noun):
 def rule_faults(metadata):
     """`(member, sentence)` for each member of metadata that a stage understands and that does not fit."""
     reminder = metadata.get("reminder_hours")
-    if reminder is not None and not _hours(reminder, 1):
+    if reminder is not None and not whole_hours(reminder):
         yield "reminder_hours", f"the reminder comes 1 to {MAX_HOURS:,} whole hours before the deadline."
     if not isinstance(metadata.get("exclude_uploaders", False), bool):
         yield "exclude_uploaders", "exclude_uploaders is true or false."
@@ -102,7 +103,7 @@ def _rung(rung):
     return (
         isinstance(rung, dict)
         and set(rung) == {"after_hours", "to"}
-        and _hours(rung["after_hours"], 0)
+        and whole_hours(rung["after_hours"], 0)
         and (rung["to"] == TEAM_OWNERS or _is_id(rung["to"]))
     )
 
@@ -114,5 +115,6 @@ def _is_id(value):
         return False
 
 
-def _hours(value, least):
+def whole_hours(value, least=1):
+    """Whether it is a whole number of hours, `least` to a year."""
     return isinstance(value, int) and not isinstance(value, bool) and least <= value <= MAX_HOURS

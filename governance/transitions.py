@@ -47,7 +47,7 @@ def create_template(
     if source and stages in ([], None):
         stages = stages_of(source)
     header = {
-        "name": name,
+        "name": _stripped(name),
         "description": description,
         "default_stage_sla_hours": default_stage_sla_hours,
         "permitted_roles": list(permitted_roles) if isinstance(permitted_roles, (list, tuple)) else permitted_roles,
@@ -60,6 +60,10 @@ def create_template(
             if publish:
                 _publish(log, template, by)
     return template
+
+
+def _stripped(name):
+    return name.strip() if isinstance(name, str) else name
 
 
 def _family(key):
@@ -120,6 +124,8 @@ def change_template(template, *, by, expected_updated_at=None, **changes):
         if expected_updated_at is not None:
             check_not_changed_since(template, expected_updated_at)
         before = {**{field: getattr(template, field) for field in HEADER}, "stage_blueprint": stages_of(template)}
+        if "name" in changes:
+            changes["name"] = _stripped(changes["name"])
         after = {**before, **changes}
         _check({field: after[field] for field in HEADER}, after["stage_blueprint"])
         changed = sorted(field for field in changes if after[field] != before[field])

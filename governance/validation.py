@@ -4,8 +4,8 @@ import re
 from uuid import UUID
 
 from accounts.models import RoleGrant, User
-from governance.blueprint import MAX_SLA_HOURS, MAX_STAGES, ROLE
-from governance.stage_rules import people_told, rule_faults
+from governance.blueprint import MAX_SLA_HOURS, MAX_STAGES, is_line, is_role
+from governance.stage_rules import people_told, rule_faults, whole_hours
 from ledger.canonical import canonical_text
 from ledger.errors import Invalid
 
@@ -42,13 +42,13 @@ def check_key(key):
 
 
 def check_header(faults, *, name, description, default_stage_sla_hours, permitted_roles):
-    if not _line(name, 200):
+    if not is_line(name, 200):
         faults.add("name", "A name is one line of 1 to 200 characters.")
     if not isinstance(description, str) or len(description) > 10_000 or "\x00" in description:
         faults.add("description", "A description is text of 10,000 characters at most.")
-    if default_stage_sla_hours is not None and not _hours(default_stage_sla_hours):
+    if default_stage_sla_hours is not None and not whole_hours(default_stage_sla_hours):
         faults.add("default_stage_sla_hours", f"The time limit is 1 to {MAX_SLA_HOURS:,} whole hours.")
-    if not isinstance(permitted_roles, list) or len(permitted_roles) > 100 or not all(map(_role, permitted_roles)):
+    if not isinstance(permitted_roles, list) or len(permitted_roles) > 100 or not all(map(is_role, permitted_roles)):
         faults.add("permitted_roles", "Permitted roles are a list of role slugs: lower-case letters, digits and _.")
 
 
@@ -75,13 +75,13 @@ def _check_stage(faults, stage, number, permitted_roles, names, where):
     for key in sorted(set(map(str, stage)) - STAGE_FIELDS):
         fault(key[:60], "is not a field of a stage.", "unknown_field")
     name, role = stage.get("name"), stage.get("required_role")
-    if not _line(name, 200):
+    if not is_line(name, 200):
         fault("name", "a name is one line of 1 to 200 characters.")
     elif name.strip().casefold() in names:
         fault("name", f"the name “{name.strip()}” is used twice; stage names are distinct.", "duplicate")
     else:
         names.add(name.strip().casefold())
-    if not _role(role):
+    if not is_role(role):
         fault("required_role", "needs a role: lower-case letters, digits and _.")
     elif permitted_roles and role not in permitted_roles:
         fault(
@@ -89,7 +89,7 @@ def _check_stage(faults, stage, number, permitted_roles, names, where):
             f"{role} is not one of the permitted roles ({', '.join(map(str, permitted_roles))}).",
             "not_permitted",
         )
-    if stage.get("sla_hours") is not None and not _hours(stage["sla_hours"]):
+    if stage.get("sla_hours") is not None and not whole_hours(stage["sla_hours"]):
         fault("sla_hours", f"the time limit is 1 to {MAX_SLA_HOURS:,} whole hours.")
     _check_mapping(fault, stage)
 
@@ -138,9 +138,7 @@ def _check_assignee(faults, stage, person, held, number, where):
         detail = f"Stage {number + 1}: the assignee is no active user. Choose somebody else, or nobody for any {role}."
         faults.add(f"{where}.assignee_id", detail, "unknown_user")
     elif (person.pk, role) not in held:
-        detail = (
-            f"Stage {number + 1}: {person.printed_name} does not hold the role {role}. Grant it or choose another."
-        )
+        detail = f"Stage {number + 1}: {person.printed_name} does not hold the role {role}. Grant it or choose another."
         faults.add(f"{where}.assignee_id", detail, "lacks_role")
 
 
@@ -151,20 +149,8 @@ def _uuid(value):
         return None
 
 
-def _line(value, most):
-    return isinstance(value, str) and 0 < len(value.strip()) <= most and value.isprintable()
-
-
-def _hours(value):
-    return isinstance(value, int) and not isinstance(value, bool) and 1 <= value <= MAX_SLA_HOURS
-
-
 def _index(value):
     return isinstance(value, int) and not isinstance(value, bool) and 0 <= value <= MAX_STEP_INDEX
-
-
-def _role(value):
-    return isinstance(value, str) and bool(ROLE.match(value))
 
 
 def _gate_key(value):

@@ -1,56 +1,24 @@
 """Pages of ladders: what applies where, versions, differences, audit log. Drafts are edited in the admin."""
 
 from django.contrib.auth.decorators import login_required
-from django.db.models import Prefetch, Q
+from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from accounts.scoping import NOT_THERE
-from experiments.models import Execution
 from governance.audit_words import told
 from governance.differences import compared_stages, differences
 from governance.enums import TemplateStatus
-from governance.models import TemplateAssignment, TemplateFamily, TemplateStage, WorkflowTemplate
 from governance.policies import can_manage_ladders
 from governance.queries import names_in, roles_nobody_holds
+from governance.scoping import visible_assignments, visible_families, visible_versions
 from governance.stage_words import stage_parts
 from governance.transitions import ladder_definition, stages_of
 from portal.paging import page_of
 
 COMPARABLE = 100  # versions offered to compare with
 TABS = ("stages", "versions", "differences", "assignments", "audit")
-
-
-def visible_families(user):
-    """All for who manages ladders; else those that apply to a run the person sees."""
-    if can_manage_ladders(user):
-        return TemplateFamily.objects.all()
-    return TemplateFamily.objects.filter(
-        pk__in=visible_assignments(user).filter(revoked_at__isnull=True).values("template__family_id")
-    )
-
-
-def visible_assignments(user):
-    """All for who manages ladders; else those of the person's teams and of runs they see."""
-    rows = TemplateAssignment.objects.select_related("team", "protocol", "template", "assigned_by", "revoked_by")
-    if can_manage_ladders(user):
-        return rows
-    runs, teams = Execution.objects.visible_to(user), user.memberships.values("team_id")
-    return rows.filter(
-        Q(team__in=teams)
-        | Q(protocol__team__in=teams)
-        | Q(protocol__in=runs.values("protocol_id"))
-        | Q(team__in=runs.values("protocol__team_id"))
-    )
-
-
-def visible_versions(user):
-    """Drafts and archived versions are for who manages ladders."""
-    rows = WorkflowTemplate.objects.select_related(
-        "family", "published_by", "created_by", "forked_from__family"
-    ).prefetch_related(Prefetch("stages", TemplateStage.objects.order_by("position", "id")))
-    return rows if can_manage_ladders(user) else rows.filter(status=TemplateStatus.PUBLISHED)
 
 
 @login_required

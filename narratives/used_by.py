@@ -7,7 +7,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_safe
 
 from accounts.scoping import NOT_THERE
-from governance.views import visible_families
+from governance.scoping import visible_families
 from narratives.models import NarrativeExport
 from narratives.queries import BULKY
 from portal.paging import page_of

@@ -8,7 +8,6 @@ from rest_framework.response import Response
 from rest_framework.views import APIView
 
 from accounts.scoping import NOT_THERE, uuid_or_404
-from experiments.models import Execution
 from governance.api.serializers import (
     AssignmentInput,
     AssignmentSerializer,
@@ -23,8 +22,9 @@ from governance.assignment_transitions import assign_template, revoke_assignment
 from governance.differences import differences
 from governance.enums import TemplateStatus
 from governance.models import TemplateAssignment, TemplateAuditLog, TemplateSnapshot, TemplateStage, WorkflowTemplate
-from governance.policies import check_can_manage_ladders, snapshots_visible_to
+from governance.policies import check_can_manage_ladders
 from governance.queries import names_in
+from governance.scoping import visible_snapshots
 from governance.transitions import (
     archive_template,
     change_template,
@@ -138,8 +138,7 @@ class Snapshots(ListAPIView):
     def get_queryset(self):
         if getattr(self, "swagger_fake_view", False):
             return TemplateSnapshot.objects.none()
-        user = self.request.user
-        visible = snapshots_visible_to(user, Execution.objects.visible_to(user))
+        visible = visible_snapshots(self.request.user)
         family = visible.filter(template_id=uuid_or_404(self.kwargs["pk"])).values("template__family_id")
         rows = visible.filter(template__family_id__in=family)
         if not rows.exists():
