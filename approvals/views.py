@@ -92,6 +92,10 @@ class LadderView:
     def total(self):
         return len(self.stages)
 
+    def signed_by(self, user):
+        """Whether a decision in force is this person's."""
+        return any(each.decision and each.decision.actor_id == user.pk for each in self.stages)
+
     @property
     def position(self):
         """The number of the stage in progress, else of the decided ones."""

@@ -154,7 +154,7 @@ def export_context(request, found, *, tab="narrative", **further):
         "package": package,
         "why_no_dossier": why_no_dossier(found, package),
         "previous": previous,
-        "signed_before": last_signed(request.user, found),
+        "signed_before": None if ladder.signed_by(request.user) else last_signed(request.user, found),
         **rework_context(found),
         "tab": tab,
         "tabs": _tabs(found, previous),

@@ -132,3 +132,13 @@ def test_a_claim_since_one_signed_is_told_as_what_it_was(lab, rejected):
     words = seen(client_of(lab.mira), page(second, "changes&against=signed"))
     assert "Claimed Mira Kessler, stage 1, QA review" in words
     assert "Released Mira Kessler, stage 1, QA review" in words
+
+
+def test_who_has_signed_this_one_again_is_not_sent_to_what_changed(lab, rejected):
+    reset_stage(rejected.ladder.stages.get(sequence_index=2).pk, by=lab.jonas, notes="On page 2")
+    assert "What changed since you signed" in seen(client_of(lab.lea), page(rejected))
+    decide(approve_stage, rejected, 2, lab.lea, meaning="approved")
+    second = request_export(lab.execution.pk, by=lab.jonas, blueprint=LADDER)
+    decide(approve_stage, second, 1, lab.mira, meaning="reviewed")
+    assert "What changed since you signed" not in seen(client_of(lab.mira), page(second))
+    assert "What changed since you signed" in seen(client_of(lab.lea), page(second))
