@@ -42,6 +42,9 @@ PACKAGING_MAX_ATTEMPTS = given.whole("PACKAGING_MAX_ATTEMPTS", 5, least=1, most=
 SIGNING_KEY_FILE = Path(given.text("SIGNING_KEY_FILE") or DATA_DIR / "signing_key.pem").expanduser().resolve()
 _retired = given.text("SIGNING_KEYS_RETIRED") or SIGNING_KEY_FILE.with_name("signing_keys_retired")
 SIGNING_KEYS_RETIRED = Path(_retired).expanduser().resolve()  # public keys of earlier signing keys
+METRICS_TOKEN = given.text("METRICS_TOKEN")
+if METRICS_TOKEN and not (METRICS_TOKEN.isascii() and len(METRICS_TOKEN) >= given.SECRET_KEY_LEAST):
+    given.refuse("METRICS_TOKEN must have at least 32 plain characters.")
 TSA_URL = given.address("TSA_URL")
 OIDC_ISSUER = given.address("OIDC_ISSUER")
 OIDC_CLIENT_ID = given.text("OIDC_CLIENT_ID")
@@ -83,7 +86,6 @@ INSTALLED_APPS = [
     "django_htmx",
     "django_q",
     "django_structlog",
-    "simple_history",
     "adminsortable2",
     "csp",
 ]
@@ -103,7 +105,6 @@ MIDDLEWARE = [
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "portal.problems.ProblemMiddleware",
-    "simple_history.middleware.HistoryRequestMiddleware",
 ]
 ROOT_URLCONF = "biolabs.urls"
 WSGI_APPLICATION = "biolabs.wsgi.application"

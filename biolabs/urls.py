@@ -5,6 +5,7 @@ from django.urls import include, path
 from drf_spectacular.views import SpectacularAPIView, SpectacularSwaggerSplitView
 
 from biolabs import audit_views, health
+from biolabs.metrics import metrics
 from biolabs.my_work import my_work
 from biolabs.operations import operations
 from biolabs.search import search
@@ -15,6 +16,7 @@ API = ["accounts", "experiments", "evidence", "governance", "approvals", "narrat
 urlpatterns = [
     path("healthz", health.alive, name="healthz"),
     path("readyz", health.ready, name="readyz"),
+    path("metrics", metrics, name="metrics"),
     path("api/schema/", SpectacularAPIView.as_view(), name="api_schema"),
     path(
         "api/docs/",

@@ -27,6 +27,7 @@ GONE_AFTER = timedelta(seconds=45)
 SILENT_AFTER = timedelta(seconds=45)
 FORGOTTEN_AFTER = timedelta(days=1)
 MOST_CLAIMS = 200
+STATES = ("busy", "idle", "starting", "silent", "gone")
 
 
 class Teller:
@@ -100,7 +101,7 @@ class Job:
 
 @dataclass
 class Seen:
-    """A worker with its state: `gone`, `silent`, `starting`, `busy` or `idle`."""
+    """A worker with its state, one of STATES."""
 
     row: Worker
     state: str

@@ -23,6 +23,7 @@ WRONG = {
     "DATABASE_URL": ["mysql://user:secret@host/name", "postgresql", "sqlite://:memory:", "nonsense"],
     "EMAIL_URL": ["nonsense", "ftp://host"],
     "DIGEST_HOUR": ["24"],
+    "METRICS_TOKEN": ["too short", "µ" * 40],
     "WEBHOOK_ALLOWED_INTERNAL": ["https://hooks.lab.example", "10.1.2.3/8", "10.0.0.0/40"],
     "REDIS_URL": ["http://host"],
     "TSA_URL": ["ftp://host", "https://", "https://host:99999"],
