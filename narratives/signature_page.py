@@ -1,11 +1,14 @@
 """The page of a dossier that prints every signature (21 CFR 11.50): name, meaning, time, and what it stands for."""
 
+from datetime import datetime
+
 from django.utils.html import escape
 
 from approvals.duties import DECISIONS
 from approvals.models import ApprovalAction
 from approvals.views import for_whom
 from ledger.canonical import loads
+from portal.text import MONTHS, one_line
 
 
 def signature_page(frozen):
@@ -32,14 +35,21 @@ def _row(action, *, superseded):
     said = loads(action.signature.statement)
     name = f"{said['signer']['name']} {for_whom(action)}".strip()
     mark = f"<br><strong>Superseded by a reset; cycle {action.cycle}</strong>" if superseded else ""
-    notes = f"<br>“{escape(action.notes)}”" if action.notes else ""
-    proof = f"{said['authentication']['method']}, {said['authentication']['at']}"
+    written = "<br>".join(escape(one_line(line)) for line in action.notes.split("\n"))
+    notes = f"<br>“{written}”" if action.notes else ""
+    proof, signature = said["authentication"], action.signature
     cells = (
         escape(f"{said['stage']['index']}. {said['stage']['name']} ({said['stage']['required_role']})"),
         escape(name),
         f"{escape(action.get_action_type_display())}: {escape(said['meaning']['sentence'])}{notes}{mark}",
-        escape(said["signed_at"]),
-        escape(proof),
-        f"<code>{escape(action.signature.digest)}</code>",
+        _told(said["signed_at"]),
+        escape(proof["method"]) + (f"<br>{_told(proof['at'])}" if proof["at"] else ""),
+        f"<code>{escape(signature.digest)}</code><br>key <code>{escape(signature.key_fingerprint[:23])}…</code>",
     )
     return "<tr>" + "".join(f"<td>{cell}</td>" for cell in cells) + "</tr>\n"
+
+
+def _told(moment):
+    """An RFC 3339 time as people read it; the sealed statement has the microseconds."""
+    moment = datetime.fromisoformat(moment)
+    return f"{moment.day} {MONTHS[moment.month - 1]} {moment:%Y %H:%M:%S} UTC"

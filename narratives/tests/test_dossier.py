@@ -14,6 +14,7 @@ from django.utils import timezone
 
 from accounts.models import Absence, RoleGrant
 from accounts.passwords import Authentication
+from approvals import keys
 from approvals.transitions import approve_stage, reject_stage, reset_stage
 from evidence.models import NotebookEntry
 from evidence.transitions import edit_notebook_entry
@@ -187,6 +188,8 @@ def test_a_ladder_that_was_reset_half_way_passes_and_prints_what_was_superseded(
     assert "“Where is &lt;plate 3&gt;?”<br><strong>Superseded" in page
     assert re.search(r"Samir Aoki for Lea Novak, absence \d", page)
     assert "I have reviewed this record</td>" in page
+    assert len(re.findall(r"<td>\d{1,2} [A-Z][a-z]{2} \d{4} \d\d:\d\d:\d\d UTC</td>", page)) == 3
+    assert page.count(f"key <code>{keys.current().fingerprint[:23]}…</code>") == 3
 
 
 def test_the_verifier_misses_an_approval_that_only_an_undone_cycle_has(reopened, tmp_path):
