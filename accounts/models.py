@@ -8,10 +8,10 @@ from django.db import models
 from django.db.models import Q
 from django.db.models.functions import Lower
 from django.utils import timezone
-from django.utils.crypto import salted_hmac
 from knox.models import AbstractAuthToken
 
 from accounts.enums import AccountAction, EmailWhen, MembershipRole, TokenScope
+from accounts.session_binding import SessionBinding
 from ledger import triggers
 from ledger.canonical import loads
 from ledger.models import Record
@@ -64,7 +64,7 @@ class UserAccounts(BaseUserManager.from_queryset(UserQuerySet)):
         return self.get_or_create(email=SYSTEM_EMAIL, defaults=unusable)[0]
 
 
-class User(AbstractBaseUser, PermissionsMixin):
+class User(SessionBinding, AbstractBaseUser, PermissionsMixin):
     """A person who signs in by e-mail. Deactivated, never deleted: records name them."""
 
     id = models.UUIDField(primary_key=True, default=uuid.uuid4, editable=False)
@@ -97,20 +97,6 @@ class User(AbstractBaseUser, PermissionsMixin):
     def printed_name(self):
         """The name as records print it."""
         return self.full_name or self.email
-
-    def _get_session_auth_hash(self, secret=None):
-        """What a session is bound to: the password and, beyond Django, the second factor it was begun under."""
-        of_password, factor = super()._get_session_auth_hash(secret), self._factor()
-        if factor is None:
-            return of_password
-        both = salted_hmac("accounts.second_factor", f"{of_password}:{factor}", secret=secret, algorithm="sha256")
-        return both.hexdigest()
-
-    def _factor(self):
-        """The id of the second factor; `PortalBackend` brings it along, so that no page asks for it."""
-        if "factor_id" in self.__dict__:
-            return self.factor_id
-        return self.authenticator_set.filter(type="totp").values_list("pk", flat=True).first()
 
     def get_full_name(self):
         return self.printed_name
