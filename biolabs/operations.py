@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 from accounts.roles import is_operator
 from biolabs import schedules, workers
 from ledger.errors import NotAllowed
-from narratives.package_queries import damaged, for_operators, packages_for, telemetry
+from narratives.package_queries import damaged, for_operators, packages_for, read_again, telemetry
 from narratives.package_views import OPERATORS_ONLY
 from portal.paging import page_of
 from portal.problems import wants_fragment
@@ -53,6 +53,7 @@ def _around(user, *, now):
     return {
         "telemetry": telemetry(packages_for(user), now=now),
         "damaged": damaged().count(),
+        "read_again": read_again(),
         "workers": seen,
         "nobody_works": not any(worker.state in ("busy", "idle", "starting") for worker in seen),
         "unheld": unheld,

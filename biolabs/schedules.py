@@ -28,6 +28,7 @@ SCHEDULES = {
     "Deliver webhooks that wait": Job("accounts.tasks.sweep_webhooks", minutes=1, at_start=True),
     "Forget old webhook deliveries and idempotency keys": Job("accounts.tasks.prune", minutes=24 * 60),
     "Expire dossiers whose time is over, and tidy their folders": Job("narratives.retention.sweep", minutes=60),
+    "Read stored dossiers again": Job("narratives.integrity.sweep", minutes=60),
     "Remove what killed uploads left behind": Job("evidence.storage.clean_drafts", minutes=24 * 60),
     "Forget expired sessions": Job("biolabs.housekeeping.forget_expired_sessions", minutes=24 * 60),
 }

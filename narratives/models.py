@@ -116,6 +116,7 @@ class Package(models.Model):
     size = models.PositiveBigIntegerField(null=True, blank=True)
     packaged_at = models.DateTimeField(null=True, blank=True)
     integrity_failed_at = models.DateTimeField(null=True, blank=True)
+    checked_at = models.DateTimeField(null=True, blank=True)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
 
     class Meta:

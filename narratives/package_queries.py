@@ -1,6 +1,7 @@
 """Reads of packages: what operators see of the queue (the one that stands for an export: `queries.current_package`)."""
 
 from django.db.models import Count, Max, Min, Q
+from django.db.models.functions import Coalesce
 
 from accounts.roles import is_operator
 from experiments.models import Execution
@@ -47,6 +48,12 @@ def for_operators(*, status=""):
     if status == "damaged":
         return packages.filter(pk__in=damaged())
     return packages.filter(status=status) if status in PackageStatus.values else packages
+
+
+def read_again():
+    """When the stored dossier that was read longest ago was read; None where there is none."""
+    read_at = Min(Coalesce("checked_at", "packaged_at"))
+    return Package.objects.filter(status=PackageStatus.READY).order_by().aggregate(read_at=read_at)["read_at"]
 
 
 def damaged():

@@ -147,6 +147,7 @@ def complete_package(claim, built):
             manifest_digest=built.manifest_digest,
             size=built.size,
             packaged_at=timeline.now,
+            checked_at=timeline.now,
             files_done=F("files_total"),
             bytes_done=F("bytes_total"),
             owner="",
@@ -330,6 +331,13 @@ def report_integrity_failure(package_id, *, found):
             url=reverse("operations"),
         )
     return True
+
+
+def begin_check(package_id, *, seen_at, now):
+    """Take a ready dossier's turn to be read again, once however many sweeps see it; answers whether this one did."""
+    # Before the reading: one that cannot be read to its end must not keep the others waiting.
+    same = Package.objects.filter(pk=package_id, status=PackageStatus.READY, checked_at=seen_at)
+    return same.update(checked_at=now) == 1
 
 
 def clear_integrity_failure(package_id):
