@@ -141,9 +141,9 @@ class WorkflowTemplateAdmin(ConfirmedVerbs):
     def key(self, template):
         return template.family.template_key
 
-    @admin.display(description="", ordering="is_latest")
+    @admin.display(description="latest", ordering="is_latest")
     def latest(self, template):
-        return "latest" if template.is_latest else ""
+        return "yes" if template.is_latest else ""  # a cross would look like a fault of the older versions
 
     @admin.display(description="used by")
     def used_by(self, template):

@@ -91,6 +91,12 @@ class SearchOrType(AutocompleteSelect):
         super().__init__(field, admin_site, **options)
         self.find, self.words, self.typed = find, words, ""
 
+    def build_attrs(self, base_attrs, extra_attrs=None):
+        # Without words in it the field has no name for who hears the page.
+        return super().build_attrs(base_attrs, extra_attrs) | {
+            "data-placeholder": f"Choose the {self.field.verbose_name}"
+        }
+
     def value_from_datadict(self, data, files, name):
         self.typed = str(data.get(f"{name}-typed") or "").strip()
         if not self.typed:
