@@ -4,6 +4,7 @@ from django.contrib.auth.decorators import login_required
 from django.db.models import Prefetch
 from django.http import Http404
 from django.shortcuts import render
+from django.urls import reverse
 from django.views.decorators.http import require_safe
 
 from accounts.scoping import NOT_THERE
@@ -67,11 +68,18 @@ def ladder(request, key):
         "before": before,
         "tab": request.GET.get("tab") if request.GET.get("tab") in TABS else TABS[0],
         "manages": can_manage_ladders(request.user),
+        "assign": _assign_page(shown),
         "stages": [(stage, stage_parts(stage, shown.default_stage_sla_hours, names)) for stage in stages],
         "unheld": roles_nobody_holds(stages),
         "place_count": places.count(),
     }
     return render(request, "governance/ladder.html", context | _tab(request, context, versions, places, names))
+
+
+def _assign_page(version):
+    """Where the admin assigns this version, with the form begun; "" for what cannot be assigned."""
+    page = reverse("admin:governance_templateassignment_add")
+    return f"{page}?template={version.pk}" if version.status == TemplateStatus.PUBLISHED else ""
 
 
 def _tab(request, context, versions, places, names):

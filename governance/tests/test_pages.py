@@ -11,7 +11,7 @@ STAGES = [{"name": "QA review", "required_role": "qa_lead", "sla_hours": 24}]
 
 @pytest.fixture
 def admin():
-    return User.objects.create_user("olga@example.org", full_name="Olga Petrova", is_admin=True)
+    return User.objects.create_superuser("olga@example.org", full_name="Olga Petrova")
 
 
 @pytest.fixture
@@ -86,6 +86,15 @@ def test_differences_are_shown_in_words_and_side_by_side(client, admin, assigned
     assert "QA review, time limit: 24 hours → 8 hours" in page
     assert "within 24 hours" in page
     assert "within 8 hours" in page
+
+
+def test_a_ladder_is_assigned_from_its_page_with_the_form_begun(client, admin, scientist, assigned):
+    page = f"/admin/governance/templateassignment/add/?template={assigned.pk}"
+    client.force_login(admin)
+    assert page in client.get("/governance/ladders/biosafety/").content.decode()
+    assert f'value="{assigned.pk}" selected' in client.get(page).content.decode()
+    client.force_login(scientist)
+    assert page not in client.get("/governance/ladders/biosafety/").content.decode()
 
 
 @pytest.mark.parametrize("query", ["?version=x&against=%00", "?tab=audit&cursor=zzz", "?tab=nothing", "?version=99"])
