@@ -34,6 +34,7 @@ USUAL = "09:00-17:00"
 PREVIEW_HOURS = 24
 LONGEST_LIST = 300_000
 LOCAL = "%Y-%m-%dT%H:%M"
+WHOLE_HOURS = f"Give whole hours, 1 to {MAX_SLA_HOURS:,}."
 
 
 class AnyChoice(forms.ChoiceField):
@@ -191,10 +192,16 @@ class TeamCalendarForm(CalendarForm):
 class ExampleForm(forms.Form):
     """A stage to try the calendar with; `starts` is the time the team's clocks show."""
 
-    hours = forms.IntegerField(label="Time limit in hours", min_value=1, max_value=MAX_SLA_HOURS)
+    hours = forms.IntegerField(
+        label="Time limit in hours",
+        min_value=1,
+        max_value=MAX_SLA_HOURS,
+        error_messages=dict.fromkeys(("required", "invalid", "min_value", "max_value"), WHOLE_HOURS),
+    )
     starts = forms.DateTimeField(
         label="The stage starts",
         input_formats=[LOCAL, "%Y-%m-%d %H:%M"],
+        error_messages=dict.fromkeys(("required", "invalid"), "Give a day and a time, for example 2026-12-24 16:00."),
         widget=forms.DateTimeInput(format=LOCAL, attrs={"type": "datetime-local"}),
     )
 
