@@ -13,22 +13,15 @@ from django.urls import path, reverse
 
 from governance.admin_fields import SearchOrType, ladder_named, person_at, protocol_named, team_named
 from governance.admin_forms import AssignmentForm, StageForm, StageFormSet, TemplateForm
-from governance.admin_verbs import ARCHIVE, NEW_VERSION, OF_ONE_VERSION, PUBLISH, REVOKE, ConfirmedVerbs, LadderAccess
+from governance.admin_records import TemplateAuditLogAdmin  # noqa: F401  registered there, with the other records
+from governance.admin_verbs import ARCHIVE, NEW_VERSION, OF_ONE_VERSION, PUBLISH, REVOKE, ConfirmedVerbs
 from governance.blueprint import MAX_STAGES
 from governance.enums import TEMPLATE_MOVES, TemplateStatus
-from governance.models import (
-    TemplateAssignment,
-    TemplateAuditLog,
-    TemplateFamily,
-    TemplateSnapshot,
-    TemplateStage,
-    WorkflowTemplate,
-)
+from governance.models import TemplateAssignment, TemplateStage, WorkflowTemplate
 from governance.policies import can_manage_ladders
 from governance.queries import names_in
 from governance.stage_rules import rules_in_words
 from governance.transitions import stages_of
-from ledger.admin import ReadOnlyAdmin
 
 VERSION_NAMED = re.compile(r"(.+?)(?:@|\s+v)(\d{1,9})\Z", re.ASCII)
 
@@ -267,26 +260,3 @@ class TemplateAssignmentAdmin(TypedChoices, ConfirmedVerbs):
     @admin.action(description="Revoke the selected assignments")
     def revoke(self, request, queryset):
         return self.confirm_selected(request, queryset, REVOKE)
-
-
-@admin.register(TemplateFamily)
-class TemplateFamilyAdmin(LadderAccess, ReadOnlyAdmin):
-    list_display = ["template_key", "version_count", "audit_count", "created_at"]
-    search_fields = ["template_key"]
-
-
-@admin.register(TemplateSnapshot)
-class TemplateSnapshotAdmin(LadderAccess, ReadOnlyAdmin):
-    list_display = ["template", "captured_by_name", "captured_at", "digest"]
-    list_select_related = ["template"]
-    search_fields = ["template__family__template_key", "digest"]
-
-
-@admin.register(TemplateAuditLog)
-class TemplateAuditLogAdmin(LadderAccess, ReadOnlyAdmin):
-    list_display = ["created_at", "family", "sequence", "action", "actor_name", "template"]
-    list_select_related = ["family", "template"]
-    list_filter = ["action"]
-    search_fields = ["family__template_key", "actor_name"]
-    date_hierarchy = "created_at"
-    ordering = ["-created_at", "-sequence"]

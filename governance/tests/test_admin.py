@@ -364,3 +364,13 @@ def test_the_confirmation_foretells_where_exports_would_use_which_version(office
     page = office.get(f"{TEMPLATES}{fork.pk}/archive/").content.decode()
     assert "New exports of the protocol RT-qPCR then use Biosafety v1, which was published before." in page
     assert "New exports" not in office.get(f"{TEMPLATES}{published.pk}/archive/").content.decode()
+
+
+def test_records_are_told_in_words_and_show_what_is_sealed(office, published):
+    snapshot, entry = published.snapshot, TemplateAuditLog.objects.get(sequence=1)
+    page = office.get(f"/admin/governance/templatesnapshot/{snapshot.pk}/change/").content.decode()
+    assert "QA review by any qa_lead, within 24 hours" in page
+    assert snapshot.digest in page
+    page = office.get(f"/admin/governance/templateauditlog/{entry.pk}/change/").content.decode()
+    assert "Draft made with 2 stages" in page
+    assert entry.hash in page
