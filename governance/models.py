@@ -179,7 +179,7 @@ class TemplateAuditLog(ChainedRecord):
     class Meta:
         ordering = ["sequence"]
         verbose_name = "audit log entry"
-        verbose_name_plural = "audit log"
+        verbose_name_plural = "audit log entries"
         constraints = [
             models.UniqueConstraint(fields=["family", "sequence"], name="template_audit_sequence_once"),
             models.UniqueConstraint(fields=["family", "previous_hash"], name="template_audit_never_forks"),
