@@ -13,4 +13,5 @@ class ExperimentsConfig(AppConfig):
         register(TIMELINES)
         navigation.register(navigation.NavItem("Executions", "execution_list", icon="play", order=20))
         navigation.register(navigation.NavItem("Protocols", "protocol_list", icon="book", order=40))
+        navigation.register(navigation.NavItem("Inventory", "inventory_list", icon="flask", order=45))
         navigation.register_search("execution_list")

@@ -2,7 +2,7 @@ from django import forms
 from django.utils import timezone
 
 from accounts.models import Team
-from experiments.enums import ExecutionStatus
+from experiments.enums import ExecutionStatus, InventoryStatus
 from experiments.models import Booking, Equipment, InventoryItem
 from experiments.transitions_stock import MAX_CONTENT
 from ledger.canonical import canonical_text
@@ -27,6 +27,42 @@ class ExecutionFilter(forms.Form):
 
 class SearchForm(forms.Form):
     q = forms.CharField(label="Search", required=False, max_length=200)
+
+
+class Filter(SearchForm):
+    """What does not fit is told at its field and filters nothing."""
+
+    def wanted(self):
+        """Every filter by name, empty where none is set."""
+        self.is_valid()
+        given = {name: self.cleaned_data.get(name) or "" for name in self.fields}
+        return {"text": given.pop("q"), **given}
+
+
+class TeamFilter(Filter):
+    team = forms.ModelChoiceField(Team.objects.none(), required=False, empty_label="Every team")
+
+    def __init__(self, data, *, user):
+        super().__init__(data)
+        self.fields["team"].queryset = Team.objects.visible_to(user).order_by("name")
+
+
+class InventoryFilter(TeamFilter):
+    status = forms.ChoiceField(choices=[("", "Every status"), *InventoryStatus.choices], required=False)
+
+
+class EquipmentFilter(TeamFilter):
+    calibration = forms.ChoiceField(
+        choices=[("", "Any"), ("overdue", "Overdue"), ("soon", "Due within 30 days"), ("none", "Not needed")],
+        required=False,
+    )
+
+
+class BookingFilter(Filter):
+    when = forms.ChoiceField(
+        choices=[("", "Now and coming"), ("now", "Now"), ("past", "Over")], required=False, label="When"
+    )
+    mine = forms.BooleanField(label="Booked by me", required=False)
 
 
 class JSONObjectField(forms.CharField):

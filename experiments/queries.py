@@ -6,7 +6,7 @@ from collections import defaultdict
 from django.db.models import Count, F, Prefetch, Q
 
 from experiments import gates
-from experiments.models import Booking, Execution, ExecutionEvent, ExecutionStep, Protocol
+from experiments.models import Booking, Equipment, Execution, ExecutionEvent, ExecutionStep, InventoryItem, Protocol
 
 PREVIEW = 10
 
@@ -103,3 +103,38 @@ def step_counts(executions):
 def protocols_matching(user, text=""):
     rows = Protocol.objects.visible_to(user).select_related("team")
     return rows.filter(Q(name__icontains=text) | Q(team__name__icontains=text)) if text else rows
+
+
+def items_matching(user, *, text="", status="", team=""):
+    """The inventory a person sees."""
+    rows = InventoryItem.objects.visible_to(user).select_related("team")
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | Q(item_type__icontains=text) | _by_id(text))
+    if status:
+        rows = rows.filter(status=status)
+    return rows.filter(team=team) if team else rows
+
+
+def devices_matching(user, *, now, soon, text="", calibration="", team=""):
+    """The devices a person sees; `soon` is how far ahead a calibration counts as due soon."""
+    rows = Equipment.objects.visible_to(user).select_related("team")
+    if text:
+        rows = rows.filter(Q(name__icontains=text) | _by_id(text))
+    if calibration == "overdue":
+        rows = rows.filter(calibration_due_at__lt=now)
+    elif calibration == "soon":
+        rows = rows.filter(calibration_due_at__gte=now, calibration_due_at__lt=now + soon)
+    elif calibration == "none":
+        rows = rows.filter(calibration_due_at__isnull=True)
+    return rows.filter(team=team) if team else rows
+
+
+def bookings_matching(user, *, now, text="", when="", mine=""):
+    """Bookings: those that go on or come, those of this moment (`now`), those that are over (`past`)."""
+    rows = Booking.objects.select_related("resource", "booked_by")
+    if text:
+        rows = rows.filter(Q(resource__name__icontains=text) | Q(booked_by__full_name__icontains=text) | _by_id(text))
+    rows = rows.filter(end_time__lt=now) if when == "past" else rows.filter(end_time__gte=now)
+    if when == "now":
+        rows = rows.filter(start_time__lte=now)
+    return rows.filter(booked_by=user) if mine else rows

@@ -28,6 +28,12 @@ MOVES = {
     StepStatus.SKIPPED: ("Skip", None),
     StepStatus.PENDING: ("Back to pending", "retry"),
 }
+# Where to look for what a gate asks for.
+PLACES = (
+    ("inventory:", "inventory_list", "See the inventory"),
+    ("equipment:", "equipment_list", "See the equipment"),
+    ("booking:", "booking_list", "See the bookings"),
+)
 REMEDY_WORDS = {
     "inventory:link": "Link the item",
     "inventory:restore": "Make it available again",
@@ -141,7 +147,10 @@ def _step_row(execution, step, gate, user, why_not, now):
         }
         for action in (*gate.required_actions, *gate.auto_triggers)
     ]
-    return {"step": step, "gate": gate, "moves": moves, "remedies": remedies}
+    places = [
+        (name, words) for noun, name, words in PLACES if any(each.startswith(noun) for each in gate.required_actions)
+    ]
+    return {"step": step, "gate": gate, "moves": moves, "remedies": remedies, "places": places}
 
 
 def _remedy_words(action):
