@@ -1,4 +1,4 @@
-from django.apps import AppConfig, apps
+from django.apps import AppConfig
 from django.core.management import call_command
 from django.db.models.signals import post_migrate
 
@@ -18,8 +18,8 @@ class BiolabsConfig(AppConfig):
     name = "biolabs"
 
     def ready(self):
-        # A management signal, not a model signal. Sent for the queue's app: its tables are what is filled.
-        post_migrate.connect(make_ready, sender=apps.get_app_config("django_q"), dispatch_uid="biolabs.make_ready")
+        # A management signal, not a model signal.
+        post_migrate.connect(make_ready, sender=self, dispatch_uid="biolabs.make_ready")
         self._register_pages()
         self._log_requests()
         left_here = signs.of_this_cluster()
