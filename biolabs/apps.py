@@ -1,17 +1,21 @@
 from django.apps import AppConfig
 from django.core.management import call_command
+from django.db import connections
 from django.db.models.signals import post_migrate
 
 from biolabs import signs
 
 
-def make_ready(*, plan=(), **_):
+def make_ready(*, plan=(), using="default", **_):
     """What web server and worker need beside the tables, so that `migrate` alone is enough; not after a flush."""
+    from django_q.models import Schedule
+
     from biolabs import schedules
 
     if plan:
         call_command("createcachetable", verbosity=0)
-        schedules.sync()
+        if Schedule._meta.db_table in connections[using].introspection.table_names():  # not yet in half a migrate
+            schedules.sync()
 
 
 class BiolabsConfig(AppConfig):
