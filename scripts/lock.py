@@ -7,6 +7,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 OPTIONS = ["--generate-hashes", "--universal", "--python-version", "3.11", "--no-annotate", "--no-header"]
+# pip looks for coverage[toml], which pytest-cov wants, apart from coverage, takes the newest and refuses it unpinned.
+OPTIONS += ["--no-strip-extras"]
 # Where this machine gets its packages from is nobody else's business.
 OPTIONS += ["--no-emit-index-url", "--no-emit-find-links", "--quiet"]
 
