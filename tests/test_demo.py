@@ -6,7 +6,7 @@ from django.core.management import call_command
 from django.utils import timezone
 
 from accounts.models import Team, User
-from approvals.models import ApprovalStage
+from approvals.models import ApprovalStage, WorkingCalendar
 from baselines.models import Baseline
 from experiments.models import Execution, Protocol
 from narratives.models import NarrativeExport, Package
@@ -31,6 +31,7 @@ def test_the_demonstration_has_what_a_newcomer_wants_to_see(laboratory):
     baselines = Counter(Baseline.objects.values_list("status", flat=True))
     assert baselines == {"submitted": 1, "rejected": 1, "approved": 1, "published": 4, "rolled_back": 1}
     assert Baseline.objects.filter(is_current=True).count() == 3
+    assert WorkingCalendar.objects.get().team.name == "Cell biology"
     assert all(user.email in laboratory for user in User.objects.people())
 
 

@@ -11,6 +11,7 @@ from accounts.passwords import check_password_again
 from approvals.enums import Meaning, StageStatus
 from approvals.models import ApprovalStage
 from approvals.transitions import approve_stage, reject_stage
+from approvals.transitions_calendar import set_calendar
 from biolabs.demo.baselines import add_baselines
 from biolabs.demo.clock import at
 from biolabs.demo.people import PASSWORD, PEOPLE
@@ -48,6 +49,7 @@ class Laboratory:
             self.say(f"  {run.title}")
             self._run(run)
         add_baselines(self.people)
+        self._calendar()
         self._ladder()
 
     def _people(self):
@@ -93,6 +95,17 @@ class Laboratory:
                 by=owner, name=f"Plate reader ({team})", team_id=self.teams[team].pk, calibration_due_at=due
             )
         create_resource(by=self.admin, name="PCR hood 1")
+
+    def _calendar(self):
+        """One team counts working hours; the deadlines set before stay what they were."""
+        office = {day: [["08:00", "12:00"], ["12:30", "17:00"]] for day in ("mon", "tue", "wed", "thu")}
+        set_calendar(
+            self.teams["Cell biology"].pk,
+            by=self.admin,
+            time_zone="Europe/Berlin",
+            hours=office | {"fri": [["08:00", "14:00"]]},
+            country="DE",
+        )
 
     def _ladder(self):
         """One published ladder, assigned: exports of this protocol use it from now on."""

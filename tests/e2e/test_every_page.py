@@ -70,7 +70,7 @@ def places(browser, portal):
     baseline = olga.open("/baselines/?q=gravity").get_by_role("link", name="gravity column").get_attribute("href")
     rejected = olga.open("/baselines/?status=rejected").locator("#rows a").first.get_attribute("href")
     protocol = olga.open(baseline).locator("a[href^='/protocols/']").last.get_attribute("href")
-    calendar = olga.open("/governance/calendars/").locator("#rows a").first.get_attribute("href")
+    calendar = olga.open("/governance/calendars/").locator("#rows a").last.get_attribute("href")
     olga.context.close()
     return {
         "CALENDAR": calendar,
