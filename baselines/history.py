@@ -8,7 +8,7 @@ from django.utils import timezone
 from baselines.enums import EVENT_DETAILS, BaselineEventType
 from baselines.models import Baseline, BaselineEvent
 from experiments.models import Protocol
-from ledger.chain import Chain, actor_columns, column_fault, sealed_columns
+from ledger.chain import actor_columns, chain_of, column_fault, sealed_columns
 
 
 def chain_id(baseline_id):
@@ -55,24 +55,11 @@ def locked_protocol(protocol_id):
         yield History(protocols.get(pk=protocol_id))
 
 
-def _ids():
-    yield from map(chain_id, Baseline.objects.order_by("pk").values_list("pk", flat=True).iterator())
-
-
-def _head(chain):
-    pk = chain.removeprefix("urn:uuid:")
-    count, digest = Baseline.objects.values_list("event_count", "event_head").get(pk=pk)
-    return count, digest or None
-
-
-def _rows(chain):
-    pk = chain.removeprefix("urn:uuid:")
-    return BaselineEvent.objects.filter(baseline_id=pk).order_by("sequence").iterator(chunk_size=1000)
-
-
 def _mismatch(row, members):
     columns = {"baseline": chain_id(row.baseline_id), "type": row.event_type, **actor_columns(row)}
     return column_fault(columns, members)
 
 
-BASELINE_EVENTS = Chain(name="baselines", ids=_ids, head=_head, rows=_rows, mismatch=_mismatch)
+BASELINE_EVENTS = chain_of(
+    "baselines", Baseline, BaselineEvent, key="baseline", count="event_count", head="event_head", mismatch=_mismatch
+)

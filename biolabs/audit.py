@@ -20,7 +20,7 @@ from governance.audit import AUDIT_LOGS
 from governance.models import TemplateAuditLog, TemplateFamily
 from governance.policies import can_manage_ladders
 from ledger.canonical import rfc3339
-from ledger.chain import Chain, fault_in
+from ledger.chain import URN, Chain, fault_in
 from narratives.summaries import summary
 from portal.paging import place_in
 
@@ -155,7 +155,7 @@ def verify(user, name, subject_id):
     trail = TRAILS[name]
     if trail.chain is None or not trail.subjects(user).filter(pk=subject_id).exists():
         return None
-    chain_id = f"urn:uuid:{subject_id}"
+    chain_id = f"{URN}{subject_id}"
     return trail.chain.head(chain_id)[0], fault_in(trail.chain, chain_id)
 
 

@@ -3,22 +3,7 @@
 from experiments.models import Execution, ExecutionEvent
 from experiments.timeline import chain_id
 from ledger.canonical import rfc3339
-from ledger.chain import Chain, actor_columns, column_fault
-
-
-def ids():
-    yield from map(chain_id, Execution.objects.order_by("pk").values_list("pk", flat=True).iterator())
-
-
-def head(chain):
-    pk = chain.removeprefix("urn:uuid:")
-    count, digest = Execution.objects.values_list("event_count", "head_hash").get(pk=pk)
-    return count, digest or None
-
-
-def rows(chain):
-    pk = chain.removeprefix("urn:uuid:")
-    return ExecutionEvent.objects.filter(execution_id=pk).order_by("sequence").iterator(chunk_size=1000)
+from ledger.chain import actor_columns, chain_of, column_fault
 
 
 def mismatch(row, members):
@@ -32,4 +17,6 @@ def mismatch(row, members):
     return column_fault(columns, members)
 
 
-TIMELINES = Chain(name="timeline", ids=ids, head=head, rows=rows, mismatch=mismatch)
+TIMELINES = chain_of(
+    "timeline", Execution, ExecutionEvent, key="execution", count="event_count", head="head_hash", mismatch=mismatch
+)

@@ -7,7 +7,7 @@ from django.utils import timezone
 
 from governance.enums import AUDIT_DETAILS, AuditAction
 from governance.models import TemplateAuditLog, TemplateFamily
-from ledger.chain import Chain, actor_columns, column_fault, sealed_columns
+from ledger.chain import actor_columns, chain_of, column_fault, sealed_columns
 
 
 def chain_id(family_id):
@@ -52,24 +52,12 @@ def locked_family(family_id):
         yield AuditLog(TemplateFamily.objects.select_for_update().get(pk=family_id))
 
 
-def _ids():
-    yield from map(chain_id, TemplateFamily.objects.order_by("pk").values_list("pk", flat=True).iterator())
-
-
-def _head(chain):
-    pk = chain.removeprefix("urn:uuid:")
-    count, digest = TemplateFamily.objects.values_list("audit_count", "audit_head").get(pk=pk)
-    return count, digest or None
-
-
-def _rows(chain):
-    pk = chain.removeprefix("urn:uuid:")
-    return TemplateAuditLog.objects.filter(family_id=pk).order_by("sequence").iterator(chunk_size=1000)
-
-
 def _mismatch(row, members):
     columns = {"family": chain_id(row.family_id), "action": row.action, **actor_columns(row)}
     return column_fault(columns, members)
 
 
-AUDIT_LOGS = Chain(name="templates", ids=_ids, head=_head, rows=_rows, mismatch=_mismatch)
+AUDIT_LOGS = chain_of(
+    "templates", TemplateFamily, TemplateAuditLog, key="family", count="audit_count", head="audit_head",
+    mismatch=_mismatch,
+)  # fmt: skip

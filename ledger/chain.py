@@ -94,6 +94,31 @@ class Chain:
     mismatch: object
 
 
+URN = "urn:uuid:"
+
+
+def chain_of(name, subjects, records, *, key, count, head, mismatch):
+    """The Chain of each of `subjects` (a model): its `records` (a model of ChainedRecord) by their foreign key `key`.
+
+    `count` and `head` are the subject's fields for the length and the last digest. A chain's id is `urn:uuid:` and the
+    subject's id.
+    """
+
+    def ids():
+        for pk in subjects.objects.order_by("pk").values_list("pk", flat=True).iterator():
+            yield f"{URN}{pk}"
+
+    def head_now(chain_id):
+        length, digest = subjects.objects.values_list(count, head).get(pk=chain_id.removeprefix(URN))
+        return length, digest or None
+
+    def rows(chain_id):
+        found = records.objects.filter(**{f"{key}_id": chain_id.removeprefix(URN)})
+        return found.order_by("sequence").iterator(chunk_size=1000)
+
+    return Chain(name=name, ids=ids, head=head_now, rows=rows, mismatch=mismatch)
+
+
 def column_fault(columns, members):
     """Why a row's columns (by their name in the sealed text) disagree with it, or None."""
     differing = [name for name, value in columns.items() if members.get(name) != value]

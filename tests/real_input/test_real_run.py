@@ -65,28 +65,8 @@ def people(portal):
 @pytest.fixture(scope="module")
 def run(people):
     """The run with its events, notebook entry and files; `attachments` names one of each of the six kinds and more."""
-    miles = people["miles"]
-    text = (LABOP / "iGEM_LUDOX_OD_calibration_2018.md").read_text()
-    protocol = miles.post(
-        "/protocols/templates",
-        {
-            "name": "iGEM 2018 LUDOX OD calibration",
-            "content": protocol_steps(text),
-            "version": "2018",
-            "team_id": people["team_id"],
-        },
-    )
-    session = miles.post(
-        "/experiment-console/sessions",
-        {
-            "template_id": protocol["id"],
-            "title": "LUDOX OD600 calibration, March 2021",
-            "inventory_item_ids": [],
-            "booking_ids": [],
-            "equipment_ids": [],
-            "parameters": {},
-        },
-    )
+    miles, text = people["miles"], (LABOP / "iGEM_LUDOX_OD_calibration_2018.md").read_text()
+    session = started(miles, people["team_id"], text)
     execution_id = session["execution"]["id"]
     base = f"/experiment-console/sessions/{execution_id}"
     assert len(session["steps"]) == 4
@@ -100,23 +80,36 @@ def run(people):
     entry = miles.post(
         "/notebook/entries", {"title": "Calibration note", "content": text, "execution_id": execution_id}
     )
-    by_type = {event["event_type"]: event["id"] for batch in stored for event in batch}
     return {
         "execution_id": execution_id,
         "base": base,
         "files": uploaded,
         "entry": entry,
         "transfer_count": len(stored[2]),
-        "attachments": [
-            *({"file_id": item["id"]} for item in uploaded),
-            {"notebook_entry_id": entry["id"]},
-            {"qc_event_id": by_type["qc.absorbance"], "label": "Eight absorbances"},
-            {"qc_event_id": by_type["qc.plate_reader"]},
-            {"analytics_event_id": by_type["analytics.cell_counter"]},
-            {"remediation_event_id": by_type["remediation.note"]},
-            {"type": "timeline_event", "reference_id": by_type["note.operator"]},
-        ],
+        "attachments": one_of_each(uploaded, entry, stored),
     }
+
+
+def started(miles, team_id, text):
+    """The session of a run of the protocol that the text describes."""
+    protocol = {"name": "iGEM 2018 LUDOX OD calibration", "content": protocol_steps(text), "version": "2018"}
+    template = miles.post("/protocols/templates", protocol | {"team_id": team_id})
+    nothing = {"inventory_item_ids": [], "booking_ids": [], "equipment_ids": [], "parameters": {}}
+    title = "LUDOX OD600 calibration, March 2021"
+    return miles.post("/experiment-console/sessions", {"template_id": template["id"], "title": title, **nothing})
+
+
+def one_of_each(uploaded, entry, stored):
+    by_type = {event["event_type"]: event["id"] for batch in stored for event in batch}
+    return [
+        *({"file_id": item["id"]} for item in uploaded),
+        {"notebook_entry_id": entry["id"]},
+        {"qc_event_id": by_type["qc.absorbance"], "label": "Eight absorbances"},
+        {"qc_event_id": by_type["qc.plate_reader"]},
+        {"analytics_event_id": by_type["analytics.cell_counter"]},
+        {"remediation_event_id": by_type["remediation.note"]},
+        {"type": "timeline_event", "reference_id": by_type["note.operator"]},
+    ]
 
 
 def instrument_events():
